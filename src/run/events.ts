@@ -127,7 +127,9 @@ export type RunEvent =
       /** What it waits for: keys of approvals, waits, uncertain nodes. */
       readonly waiting: readonly string[]
     })
-  /** Terminal, until a `rollback` opens the run again. */
+  /** A failed or partial run is gone on with: these nodes are pending again (`resume` of a finished run). */
+  | (At & { readonly type: 'run-reopened'; readonly who: string; readonly nodes: readonly string[] })
+  /** Terminal, until `resume` or `rollback` opens the run again. */
   | (At & { readonly type: 'run-finished'; readonly outcome: Outcome; readonly cause: string | null })
 
 export type RunEventType = RunEvent['type']

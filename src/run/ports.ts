@@ -33,10 +33,15 @@ export interface DurablePort {
   /** What was recorded before this runner attached, oldest first. */
   readonly history: readonly RunEvent[]
   /**
-   * Records `intent`, performs the effect, records the events it resolves to (its outcome) and yields them.
-   * The effect never rejects: a failure is an outcome.
+   * Records `intent` (null: a read that needs none), performs the effect, records the events it resolves to
+   * (its outcome) and yields them. The effect never rejects: a failure is an outcome. An empty outcome leaves
+   * the intent open, as a crash would.
    */
-  run(key: string, intent: Unstamped, effect: (context: EffectContext) => Promise<readonly Unstamped[]>): void
+  run(
+    key: string,
+    intent: Unstamped | null,
+    effect: (context: EffectContext) => Promise<readonly Unstamped[]>,
+  ): void
   /** Yields `slept` at or after `until` (milliseconds since 1970). */
   sleep(key: string, until: number): void
   /** Yields `signal` each time a person's word for this key arrives, until cancelled. */
