@@ -1,0 +1,92 @@
+/**
+ * The plan's canonical form: one text for one value, and the hash over it.
+ *
+ * Boundary: pure; sha256 is handed in, because only the runner may import it.
+ *
+ * Invariants:
+ *  C1. Values that are equal as JSON have the same text, whatever the order of their properties (RFC 8785).
+ *  C2. What JSON cannot say is refused, never dropped: NaN, infinities, functions, symbols, bigints, lone
+ *      surrogates, undefined in a list. A property that is undefined is absent, as `JSON.stringify` has it.
+ *  C3. A plan's hash covers everything but `hash` and `positions`.
+ */
+import { ReleaseError } from '../errors.ts'
+import type { Plan, Sha256 } from './plan.ts'
+
+/** sha256 of a text's UTF-8 bytes, as lower-case hexadecimal. */
+export type HashText = (text: string) => Sha256
+
+/** A plan that has not got its hash yet. */
+export type UnsealedPlan = Omit<Plan, 'hash'>
+
+/**
+ * The canonical JSON text of a value, as RFC 8785 has it: properties sorted by UTF-16 code units, no white
+ * space, numbers as ECMAScript writes them, -0 as 0.
+ * @throws ReleaseError `not-json`, naming the place
+ */
+export const canonicalJson = (value: unknown): string => write(value, [])
+
+/** What a plan's hash is taken over. */
+export function hashedPart(plan: UnsealedPlan | Plan): Omit<Plan, 'hash' | 'positions'> {
+  const { hash: _hash, positions: _positions, ...hashed } = plan as Plan
+  return hashed
+}
+
+/** Gives a plan its hash. */
+export const sealPlan = (plan: UnsealedPlan, sha256: HashText): Plan => ({
+  ...plan,
+  hash: sha256(canonicalJson(hashedPart(plan))),
+})
+
+/** Whether a plan is what it was when its hash was made. */
+export const isIntact = (plan: Plan, sha256: HashText): boolean =>
+  plan.hash === sha256(canonicalJson(hashedPart(plan)))
+
+type Path = readonly (string | number)[]
+
+function write(value: unknown, path: Path): string {
+  switch (typeof value) {
+    case 'string':
+      return writeString(value, path)
+    case 'boolean':
+      return String(value)
+    case 'number':
+      if (!Number.isFinite(value)) throw notJson(String(value), path)
+      return JSON.stringify(value)
+    case 'object':
+      return value === null ? 'null' : writeObject(value, path)
+    default:
+      throw notJson(typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`, path)
+  }
+}
+
+/** A lone surrogate has no UTF-8 form, so that its hash would be another string's. */
+function writeString(value: string, path: Path): string {
+  if (!value.isWellFormed()) throw notJson('a string with a lone surrogate', path)
+  return JSON.stringify(value)
+}
+
+function writeObject(value: object, path: Path): string {
+  if (Array.isArray(value)) return `[${Array.from(value, (item, i) => write(item, [...path, i])).join(',')}]`
+  if (!isPlain(value)) throw notJson(`an object of class ${value.constructor?.name ?? 'unknown'}`, path)
+  const record = value as Readonly<Record<string, unknown>>
+  const properties = Object.keys(record)
+    .filter(name => record[name] !== undefined)
+    .sort(byCodeUnits)
+    .map(name => `${writeString(name, path)}:${write(record[name], [...path, name])}`)
+  return `{${properties.join(',')}}`
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // A value that was made in another realm has another Object.prototype, which itself has none.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function notJson(what: string, path: Path): ReleaseError {
+  const place = path.length === 0 ? 'the value' : path.join('.')
+  return new ReleaseError('not-json', `${place} is ${what}, which JSON cannot say`, {
+    hint: 'Use null, booleans, finite numbers, strings, lists and plain objects only.',
+  })
+}
