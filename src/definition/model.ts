@@ -202,8 +202,12 @@ export interface StepModel {
   readonly run: (context: RuntimeContext) => unknown
   readonly timeout: Value<string> | null
   readonly retry: RetryModel | null
-  /** null: it has no undo and did not say that it needs none. */
-  readonly undo: ((context: RuntimeContext & { readonly value: unknown }) => unknown) | 'none' | null
+  /** 'none': nothing can undo it. 'not-needed': it has no effect that lasts. null: it did not say. */
+  readonly undo:
+    | ((context: RuntimeContext & { readonly value: unknown }) => unknown)
+    | 'none'
+    | 'not-needed'
+    | null
   /** Returns the step's value where it is already done, and undefined where it is not. */
   readonly observe: ((context: RuntimeContext) => unknown) | null
   readonly idempotent: boolean

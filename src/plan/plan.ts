@@ -69,8 +69,6 @@ export interface PlanComponent {
   readonly group: number
   /** The folder that is deployed, relative to the project's folder. */
   readonly source: string
-  readonly start: readonly string[]
-  readonly health: PlanHealth
   readonly env: Readonly<Record<string, EnvValue>>
 }
 

@@ -1,0 +1,234 @@
+/**
+ * compile: definition and facts to plan.
+ *
+ * Role: runs the passes in order and puts the plan together. Nothing is thrown for what a team may have got
+ * wrong: all findings come back at once, and a plan only where none of them is an error.
+ *
+ * Two halves, because what is asked of the world depends on the first: `resolveRelease` says which components
+ * go where, the runner reads the facts for exactly these, and `compileRelease` makes the plan.
+ */
+import type { CallSite, EnvironmentModel, ReleaseModel, SecretModel } from '../definition/model.ts'
+import { type Diagnostic, hasErrors, type Span } from '../diagnostic.ts'
+import { sealPlan } from '../plan/canonical.ts'
+import type {
+  FailurePolicy,
+  LiveFact,
+  Plan,
+  PlanApprover,
+  PlanComponent,
+  PlanEnvironment,
+  PlanSecret,
+  Sha256,
+} from '../plan/plan.ts'
+import { PLAN_FORMAT } from '../plan/plan.ts'
+import { type ResolvedComponent, readVersion, resolveComponents } from './components.ts'
+import { CompileContext, isSecret } from './context.ts'
+import type { ComponentFact } from './deploy.ts'
+import { lowerStages } from './lower.ts'
+import { checkNames, flatten } from './names.ts'
+import { readParams } from './params.ts'
+import { checkSafety, checkTargetDate } from './safety.ts'
+import { resolveStages } from './stages.ts'
+
+export const DEFAULT_POLICY: FailurePolicy = 'rollback-all'
+/** Effects in flight at once where the definition does not say: a plan does not depend on the machine that made it. */
+export const DEFAULT_CONCURRENCY = 8
+
+export interface CompileInput {
+  readonly model: ReleaseModel
+  /** As typed on the command line, by name. */
+  readonly params: Readonly<Record<string, string>>
+  readonly locate: (at: CallSite) => Span | undefined
+}
+
+/** A definition whose params, components and environments are known, and what was found on the way. */
+export interface ResolvedRelease {
+  readonly model: ReleaseModel
+  readonly version: string
+  readonly components: readonly ResolvedComponent[]
+  readonly environments: readonly EnvironmentModel[]
+  /** Which component goes to which environment, by name. */
+  readonly targets: readonly { readonly environment: string; readonly component: string }[]
+  readonly context: CompileContext
+}
+
+export interface CompileFacts {
+  readonly bundle: Sha256
+  /** Components whose folder could not be read are left out, with a finding in `diagnostics`. */
+  readonly components: ReadonlyMap<string, ComponentFact>
+  readonly live: Readonly<Record<string, Readonly<Record<string, LiveFact | null>>>>
+  /** null: the release names no approvers. */
+  readonly approvers: readonly PlanApprover[] | null
+  readonly diagnostics: readonly Diagnostic[]
+  readonly sha256: (text: string) => Sha256
+}
+
+export interface Compiled {
+  /** null where any of the diagnostics is an error. */
+  readonly plan: Plan | null
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** First half: everything that needs nothing but the definition and the params. */
+export function resolveRelease(input: CompileInput): ResolvedRelease {
+  const { model } = input
+  const context = new CompileContext(input.locate)
+  readParams(model, input.params, context)
+  const version = readVersion(model, context)
+  checkTargetDate(model, context)
+  checkNames(model, context)
+  const components = resolveComponents(model, version, context)
+  const environments = environmentsOf(model, context)
+  const held = new Set(components.map(component => component.name))
+  return { model, version, components, environments, targets: targetsOf(model, held), context }
+}
+
+/** Second half: the nodes, what is dangerous about them, and the plan. */
+export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): Compiled {
+  const { model, context } = resolved
+  const stages = resolveStages(model, context)
+  const byName = new Map(resolved.components.map(component => [component.name, component]))
+  const target = { components: byName, facts: facts.components, live: facts.live }
+  const { nodes, positions } = lowerStages(stages, target, context)
+  checkSafety({ model, nodes, approvers: facts.approvers }, context)
+  const secrets = secretsOf(model, context)
+  const diagnostics = [...context.diagnostics, ...facts.diagnostics]
+  if (hasErrors(diagnostics)) return { plan: null, diagnostics }
+  const policy = model.onFailure ?? DEFAULT_POLICY
+  const plan: Omit<Plan, 'hash'> = {
+    format: PLAN_FORMAT,
+    release: {
+      name: model.name,
+      version: resolved.version,
+      ...(model.codename === null ? {} : { codename: model.codename }),
+      ...(model.targetDate === null ? {} : { targetDate: model.targetDate }),
+    },
+    bundle: facts.bundle,
+    params: Object.fromEntries(context.params),
+    policy,
+    concurrency: model.concurrency ?? DEFAULT_CONCURRENCY,
+    components: resolved.components.map(component => planComponent(component, facts)),
+    environments: resolved.environments.map(environment => planEnvironment(environment, model)),
+    secrets: secrets.map(planSecret),
+    approvers: facts.approvers,
+    facts: {
+      live: facts.live,
+      sources: Object.fromEntries([...facts.components].map(([name, fact]) => [name, fact.digest])),
+    },
+    stages: stages.map(stage => ({
+      name: stage.model.name,
+      after: stage.after,
+      policy: stage.model.onFailure ?? policy,
+    })),
+    nodes,
+    positions: { ...positions, ...componentPositions(resolved) },
+  }
+  return { plan: sealPlan(plan, facts.sha256), diagnostics }
+}
+
+function environmentsOf(model: ReleaseModel, context: CompileContext): readonly EnvironmentModel[] {
+  const byName = new Map<string, EnvironmentModel>()
+  const used = model.stages
+    .flatMap(stage => flatten(stage.items))
+    .flatMap(item => {
+      if (item.kind === 'deploy') return [item.to]
+      if (item.kind !== 'gate' || typeof item.check === 'function' || item.check.kind !== 'http') return []
+      return typeof item.check.target === 'string' ? [] : [item.check.target.environment]
+    })
+  for (const environment of used) {
+    const first = byName.get(environment.name)
+    if (first === undefined) byName.set(environment.name, environment)
+    else if (first !== environment) {
+      context.report({
+        code: 'duplicate-environment',
+        message: `two environments are named "${environment.name}"`,
+        hint: 'Define it once and use it by reference.',
+        at: environment.at,
+        related: [{ message: 'the first one', at: first.at }],
+      })
+    }
+  }
+  return [...byName.values()]
+}
+
+function targetsOf(model: ReleaseModel, held: ReadonlySet<string>): ResolvedRelease['targets'] {
+  const seen = new Map<string, { environment: string; component: string }>()
+  for (const item of model.stages.flatMap(stage => flatten(stage.items))) {
+    if (item.kind !== 'deploy') continue
+    for (const { name } of item.components) {
+      if (held.has(name)) seen.set(`${item.to.name}/${name}`, { environment: item.to.name, component: name })
+    }
+  }
+  return [...seen.values()]
+}
+
+/** Every secret that the release lists or that something in it refers to, once. */
+function secretsOf(model: ReleaseModel, context: CompileContext): readonly SecretModel[] {
+  const byName = new Map<string, SecretModel>()
+  const used: unknown[] = [
+    ...model.secrets,
+    ...model.components.flatMap(component => Object.values(component.env)),
+    ...model.stages
+      .flatMap(stage => flatten(stage.items))
+      .flatMap(item => (item.kind === 'notify' ? [item.channel.url] : [])),
+  ]
+  for (const secret of used.filter(isSecret)) {
+    const first = byName.get(secret.name)
+    if (first === undefined) byName.set(secret.name, secret)
+    else if (JSON.stringify(first.from) !== JSON.stringify(secret.from)) {
+      context.report({
+        code: 'duplicate-secret',
+        message: `the secret "${secret.name}" is read from two different places`,
+        hint: 'Define it once and use it by reference.',
+        at: secret.at,
+        related: [{ message: 'the first one', at: first.at }],
+      })
+    }
+  }
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function planSecret({ name, from }: SecretModel): PlanSecret {
+  switch (from.kind) {
+    case 'env':
+      return { name, from: 'env', variable: from.variable }
+    case 'file':
+      return { name, from: 'file', path: from.path }
+    case 'command':
+      return { name, from: 'command', argv: from.argv }
+  }
+}
+
+function planComponent(component: ResolvedComponent, facts: CompileFacts): PlanComponent {
+  const { model } = component
+  const fact = facts.components.get(component.name)
+  return {
+    name: component.name,
+    type: model.type,
+    ...(model.platform === null ? {} : { platform: model.platform }),
+    version: component.version,
+    critical: model.critical,
+    needs: model.needs.map(need => ({
+      component: need.component.name,
+      ...(need.range === null ? {} : { range: need.range }),
+    })),
+    group: component.group,
+    source: fact?.source ?? '',
+    env: component.env,
+  }
+}
+
+const planEnvironment = (environment: EnvironmentModel, model: ReleaseModel): PlanEnvironment => ({
+  name: environment.name,
+  platform: { kind: environment.on.kind, cluster: environment.on.cluster ?? model.name },
+  protect: environment.protect,
+})
+
+function componentPositions({ components, context }: ResolvedRelease): Record<string, Span> {
+  const positions: Record<string, Span> = {}
+  for (const { name, model } of components) {
+    const span = context.span(model.at)
+    if (span !== undefined) positions[`component:${name}`] = span
+  }
+  return positions
+}

@@ -1,0 +1,367 @@
+/**
+ * Pass: stages and their items become nodes.
+ *
+ * Reason: the graph is what runs; the order in which things were written is only where its edges come from.
+ *
+ * How edges arise: an item follows what the flow says has come before. After a step, a gate, an approval or a
+ * wait the next item *needs* it; after a deployment it only comes *after* it, because a component that is not
+ * critical may fail without stopping the rest (what needs that component has a need of its own).
+ */
+import type {
+  CallSite,
+  GateModel,
+  ItemModel,
+  NotifyModel,
+  RetryModel,
+  StepModel,
+} from '../definition/model.ts'
+import type { Span } from '../diagnostic.ts'
+import type { EnvValue, Millis, PlanCheck, PlanCommand, PlanNode, Retry, Undo } from '../plan/plan.ts'
+import { splitCommandLine } from './command-line.ts'
+import { type CompileContext, isCheck, isSecret } from './context.ts'
+import { type DeployTarget, lowerDeploy } from './deploy.ts'
+import type { ResolvedStage } from './stages.ts'
+
+const MINUTE: Millis = 60_000
+export const DEFAULT_TIMEOUT = { gate: 30 * MINUTE, step: 30 * MINUTE, notify: MINUTE } as const
+const NO_RETRY: Retry = { limit: 0, delay: 1000, maxDelay: MINUTE }
+const NOTIFY_RETRY: Retry = { limit: 3, delay: 1000, maxDelay: 30_000 }
+
+/** Where a component was brought to, and the node that says so. */
+export interface Deployed {
+  readonly component: string
+  readonly environment: string
+  readonly verify: string
+}
+
+/** What has come before a place in the pipeline. */
+export interface Flow {
+  readonly needs: readonly string[]
+  readonly after: readonly string[]
+  readonly deployed: readonly Deployed[]
+}
+
+const START: Flow = { needs: [], after: [], deployed: [] }
+
+const merge = (flows: readonly Flow[]): Flow => ({
+  needs: [...new Set(flows.flatMap(flow => flow.needs))],
+  after: [...new Set(flows.flatMap(flow => flow.after))],
+  deployed: [...new Set(flows.flatMap(flow => flow.deployed))],
+})
+
+export interface Lowered {
+  readonly nodes: PlanNode[]
+  readonly positions: Record<string, Span>
+}
+
+export function lowerStages(
+  stages: readonly ResolvedStage[],
+  target: DeployTarget,
+  context: CompileContext,
+): Lowered {
+  const lowering = new Lowering(target, context)
+  const ends = new Map<string, Flow>()
+  for (const stage of stages) {
+    const before = merge([START, ...stage.after.map(name => ends.get(name)!)])
+    ends.set(stage.model.name, lowering.stage(stage, before))
+  }
+  return { nodes: lowering.nodes, positions: lowering.positions }
+}
+
+/** A node as an item asks for it; the rest is filled in from where it stands. */
+export type NodeDraft = Pick<PlanNode, 'key' | 'title' | 'operation'> &
+  Partial<Pick<PlanNode, 'component' | 'environment' | 'timeout' | 'retry' | 'undo' | 'needs' | 'after'>>
+
+export class Lowering {
+  readonly nodes: PlanNode[] = []
+  readonly positions: Record<string, Span> = {}
+  readonly target: DeployTarget
+  readonly context: CompileContext
+  readonly #keys = new Set<string>()
+  #stage = ''
+  #joins = 0
+
+  constructor(target: DeployTarget, context: CompileContext) {
+    this.target = target
+    this.context = context
+  }
+
+  get stageName(): string {
+    return this.#stage
+  }
+
+  stage(stage: ResolvedStage, before: Flow): Flow {
+    this.#stage = stage.model.name
+    this.#joins = 0
+    this.place(`stage:${stage.model.name}`, stage.model.at)
+    return this.#sequence(stage.model.items, before)
+  }
+
+  #sequence(items: readonly ItemModel[], before: Flow): Flow {
+    let flow = before
+    for (const item of items) flow = this.#item(item, width(item) > 1 ? this.#join(flow) : flow)
+    return flow
+  }
+
+  #item(item: ItemModel, before: Flow): Flow {
+    switch (item.kind) {
+      case 'sequence':
+        return this.#sequence(item.items, before)
+      case 'parallel':
+        return item.items.length === 0 ? before : merge(item.items.map(part => this.#item(part, before)))
+      case 'deploy':
+        return lowerDeploy(this, item, before)
+      case 'gate':
+        return this.#gate(item, before)
+      case 'step':
+        return this.#step(item, before)
+      case 'notify':
+        return this.#notify(item, before)
+      case 'approval':
+        return this.#single(item.at, before, {
+          key: `${this.#stage}/${item.name}`,
+          title: `approval: ${item.name}`,
+          timeout: null,
+          operation: {
+            kind: 'approval',
+            name: item.name,
+            from: item.from,
+            expires: this.context.duration(item.expires, {
+              name: `the expiry of the approval "${item.name}"`,
+              at: item.at,
+              fallback: null,
+            }),
+            self: item.self,
+          },
+        })
+      case 'wait': {
+        const duration = this.context.duration(item.duration, {
+          name: 'the wait',
+          at: item.at,
+          fallback: 0,
+        })
+        const text = String(this.context.value(item.duration))
+        return this.#single(item.at, before, {
+          key: this.#unique(`${this.#stage}/wait-${text}`),
+          title: `wait ${text}`,
+          timeout: null,
+          operation: { kind: 'wait', duration },
+        })
+      }
+    }
+  }
+
+  /** Two waits of one length in a stage are two nodes; the later is numbered in the order written. */
+  #unique(key: string): string {
+    let unique = key
+    for (let n = 2; this.#keys.has(unique); n += 1) unique = `${key}-${n}`
+    return unique
+  }
+
+  /** One node for many, where two wide groups meet. */
+  #join(flow: Flow): Flow {
+    if (flow.needs.length + flow.after.length < 3) return flow
+    this.#joins += 1
+    const key = `${this.#stage}/join/${this.#joins}`
+    this.add({ key, title: 'all of these', timeout: null, operation: { kind: 'join' } }, flow)
+    return { needs: [key], after: [], deployed: flow.deployed }
+  }
+
+  #gate(item: GateModel, before: Flow): Flow {
+    return this.#single(item.at, before, {
+      key: `${this.#stage}/${item.name}`,
+      title: `gate: ${item.name}`,
+      timeout: this.#timeout(item, DEFAULT_TIMEOUT.gate),
+      retry: this.retry(item.retry, item.at, NO_RETRY),
+      operation: { kind: 'gate', name: item.name, required: item.required, check: this.#check(item) },
+    })
+  }
+
+  #check(item: GateModel): PlanCheck {
+    const { check } = item
+    if (typeof check === 'function' || !isCheck(check)) return { kind: 'function' }
+    switch (check.kind) {
+      case 'command':
+        return { kind: 'command', command: this.command(check.command, item.at) }
+      case 'coverage':
+        this.#checkPercent(check.atLeast, item)
+        return {
+          kind: 'coverage',
+          command: this.command(check.command, item.at),
+          metric: check.metric,
+          atLeast: check.atLeast,
+          report: check.report,
+        }
+      case 'http':
+        return {
+          kind: 'http',
+          target:
+            typeof check.target === 'string'
+              ? { url: check.target }
+              : {
+                  environment: check.target.environment.name,
+                  component: check.target.component.name,
+                  path: check.target.path,
+                },
+          method: check.method,
+          status: check.status,
+        }
+    }
+  }
+
+  #checkPercent(percent: number, item: GateModel): void {
+    if (percent >= 0 && percent <= 100) return
+    this.context.report({
+      code: 'not-a-percentage',
+      message: `the gate "${item.name}" asks for at least ${percent} %`,
+      hint: 'A percentage is from 0 to 100.',
+      at: item.at,
+    })
+  }
+
+  #step(item: StepModel, before: Flow): Flow {
+    return this.#single(item.at, before, {
+      key: `${this.#stage}/${item.name}`,
+      title: `step: ${item.name}`,
+      timeout: this.#timeout(item, DEFAULT_TIMEOUT.step),
+      retry: this.retry(item.retry, item.at, NO_RETRY),
+      undo: undoOf(item),
+      operation: {
+        kind: 'step',
+        name: item.name,
+        idempotent: item.idempotent,
+        observable: item.observe !== null,
+      },
+    })
+  }
+
+  #notify(item: NotifyModel, before: Flow): Flow {
+    const { channel } = item
+    const url: EnvValue = isSecret(channel.url)
+      ? { secret: channel.url.name }
+      : { value: channel.url as string }
+    const name = channel.kind === 'slack' ? `slack ${channel.channel}` : 'webhook'
+    const key = this.#unique(`${this.#stage}/notify-${name.replaceAll(/[^\w-]+/g, '-')}`)
+    this.add(
+      {
+        key,
+        title: `notify: ${name}`,
+        timeout: DEFAULT_TIMEOUT.notify,
+        retry: NOTIFY_RETRY,
+        operation: {
+          kind: 'notify',
+          required: item.required,
+          channel:
+            channel.kind === 'slack'
+              ? { kind: 'slack', url, channel: channel.channel ?? '' }
+              : { kind: 'webhook', url },
+          message: item.message,
+        },
+      },
+      before,
+      item.at,
+    )
+    return { needs: [key], after: [], deployed: before.deployed }
+  }
+
+  #single(at: CallSite, before: Flow, draft: NodeDraft): Flow {
+    this.add(draft, before, at)
+    return { needs: [draft.key], after: [], deployed: before.deployed }
+  }
+
+  #timeout(item: GateModel | StepModel, fallback: Millis): Millis {
+    return this.context.duration(item.timeout, {
+      name: `the time limit of "${item.name}"`,
+      at: item.at,
+      fallback,
+    })
+  }
+
+  retry(retry: RetryModel | null, at: CallSite, fallback: Retry): Retry {
+    if (retry === null) return fallback
+    if (!Number.isInteger(retry.limit) || retry.limit < 0) {
+      this.context.report({
+        code: 'not-a-retry',
+        message: `retry ${retry.limit}: a number of further attempts is a whole number from 0`,
+        hint: 'Write retry: 2, for three attempts in all.',
+        at,
+      })
+    }
+    const of = (text: string | null, name: string, otherwise: Millis): Millis =>
+      this.context.duration(text, { name: `the retry's ${name}`, at, fallback: otherwise })
+    return {
+      limit: retry.limit,
+      delay: of(retry.delay, 'delay', fallback.delay),
+      maxDelay: of(retry.maxDelay, 'maxDelay', fallback.maxDelay),
+    }
+  }
+
+  command(command: { line: string | readonly string[]; cwd: string | null }, at: CallSite): PlanCommand {
+    const cwd = command.cwd ?? ''
+    if (typeof command.line !== 'string') return { argv: command.line, cwd }
+    const split = splitCommandLine(command.line)
+    if ('argv' in split) return { argv: split.argv, cwd }
+    this.context.report({
+      code: 'not-a-command',
+      message: `${JSON.stringify(command.line)}: ${split.error}`,
+      hint: split.hint,
+      at,
+    })
+    return { argv: [], cwd }
+  }
+
+  /** Adds a node that follows the flow; `needs` and `after` of the draft come on top. */
+  add(draft: NodeDraft, before: Flow, at?: CallSite): void {
+    if (this.#keys.has(draft.key)) return
+    this.#keys.add(draft.key)
+    const needs = [...new Set([...before.needs, ...(draft.needs ?? [])])]
+    this.nodes.push({
+      key: draft.key,
+      stage: this.#stage,
+      title: draft.title,
+      ...(draft.component === undefined ? {} : { component: draft.component }),
+      ...(draft.environment === undefined ? {} : { environment: draft.environment }),
+      needs,
+      after: [...new Set([...before.after, ...(draft.after ?? [])])].filter(key => !needs.includes(key)),
+      timeout: draft.timeout === undefined ? null : draft.timeout,
+      retry: draft.retry ?? NO_RETRY,
+      undo: draft.undo ?? { kind: 'nothing' },
+      operation: draft.operation,
+    })
+    if (at !== undefined) this.place(draft.key, at)
+  }
+
+  place(key: string, at: CallSite): void {
+    const span = this.context.span(at)
+    if (span !== undefined) this.positions[key] = span
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key)
+  }
+}
+
+/** How many nodes an item begins with, roughly: whether a join before it saves edges. */
+function width(item: ItemModel): number {
+  switch (item.kind) {
+    case 'parallel':
+      return item.items.length
+    case 'deploy':
+      return item.components.length
+    case 'sequence':
+      return item.items[0] === undefined ? 0 : width(item.items[0])
+    default:
+      return 1
+  }
+}
+
+function undoOf(item: StepModel): Undo {
+  if (item.undo === 'none') {
+    return { kind: 'irreversible', reason: `the step "${item.name}" says that nothing can undo it` }
+  }
+  if (item.undo === 'not-needed') return { kind: 'nothing' }
+  if (item.undo === null) {
+    return { kind: 'irreversible', reason: `the step "${item.name}" has no undo` }
+  }
+  return { kind: 'step' }
+}

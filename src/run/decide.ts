@@ -1,0 +1,338 @@
+/**
+ * decide: what is to be done now.
+ *
+ * Role: looks at a run's state and says, as commands, what the engine asks of its ground next.
+ * Boundary: deterministic; time is the last event's. Commands taken are not given again: each marks the
+ * state (`inFlight`) or is an event that the engine folds at once.
+ *
+ * Invariants:
+ *  C1. While a halt or a stop is in force, no work of the plan starts; only rollback work does.
+ *  C2. No more than `plan.concurrency` effects are in flight; waits and approvals are free.
+ *  C3. A run is finished only when nothing is in flight and every rollback owed has been planned and has ended.
+ */
+import { isApproved } from './approvals.ts'
+import type { Outcome, RollbackScope, Unstamped } from './events.ts'
+import { withDependents } from './policy.ts'
+import { computeRollback } from './rollback.ts'
+import { type Containment, isEnded, type RunState, type Work } from './state.ts'
+
+export type Command =
+  /** Facts to write down and fold at once. */
+  | { readonly type: 'record'; readonly events: readonly Unstamped[] }
+  /** `recover`: a crash cut the last attempt off; ask whether it is so already before doing it again. */
+  | { readonly type: 'perform'; readonly work: Work; readonly attempt: number; readonly recover: boolean }
+  /** Wait for people until the approval is given, refused or expired. */
+  | { readonly type: 'ask'; readonly work: Work; readonly until: number | null }
+  | { readonly type: 'sleep'; readonly work: Work; readonly until: number }
+  /** Stop what runs: its outcome is `node-cancelled`. */
+  | { readonly type: 'cancel'; readonly work: Work }
+  /** Nothing can go on before a person speaks or a time comes. `until`: the earliest such time. */
+  | { readonly type: 'idle'; readonly waiting: readonly string[]; readonly until: number | null }
+  | { readonly type: 'leave' }
+  | { readonly type: 'finished'; readonly outcome: Outcome }
+
+/** Commands in the order in which they are to be carried out. Empty: wait for what is in flight. */
+export function decide(state: RunState, now: number): readonly Command[] {
+  if (state.phase === 'new') return []
+  if (state.phase === 'finished') return [{ type: 'finished', outcome: state.outcome! }]
+  const facts = duties(state)
+  if (facts.length > 0) return [{ type: 'record', events: facts }]
+  const commands = [...hold(state), ...revive(state, now), ...launch(state, now)]
+  if (commands.length > 0) return commands
+  return rest(state)
+}
+
+/** What follows from the state without asking anybody. */
+function duties(state: RunState): Unstamped[] {
+  const events: Unstamped[] = []
+  for (const { work, because } of state.toSkip.splice(0)) {
+    if (work.status.type === 'pending') events.push({ type: 'node-skipped', node: work.key, because })
+  }
+  events.push(...leftOut(state), ...granted(state), ...containmentsDue(state), ...rollbacksDone(state))
+  return events
+}
+
+/** With `--only`, everything that was not chosen is skipped at the start. */
+function leftOut(state: RunState): Unstamped[] {
+  if (state.selection.only === null || state.works.size !== state.plan.nodes.length) return []
+  const events: Unstamped[] = []
+  if (state.left < state.plan.nodes.length) return events
+  for (const work of state.works.values()) {
+    if (work.rollback === null && work.status.type === 'pending' && !state.selection.includes(work.node)) {
+      events.push({ type: 'node-skipped', node: work.key, because: 'only' })
+    }
+  }
+  return events
+}
+
+function granted(state: RunState): Unstamped[] {
+  const events: Unstamped[] = []
+  for (const work of state.active) {
+    const { operation } = work.node
+    if (operation.kind !== 'approval' || work.status.type !== 'waiting') continue
+    const given = state.given.get(work.key) ?? []
+    if (!isApproved(operation.from, given)) continue
+    const by = given.map(g => `${g.person} as ${g.role}`)
+    events.push(succeeded(work, { approvedBy: by }, `approved by ${by.join(', ')}`))
+  }
+  return events
+}
+
+const succeeded = (
+  work: Work,
+  value: Extract<Unstamped, { type: 'node-succeeded' }>['value'],
+  summary: string | null,
+): Unstamped => ({
+  type: 'node-succeeded',
+  node: work.key,
+  attempt: Math.max(work.attempts, 1),
+  value,
+  summary,
+  warning: null,
+  how: 'performed',
+})
+
+/** A contained failure is taken back as soon as nothing of its components is in flight. */
+function containmentsDue(state: RunState): Unstamped[] {
+  if (state.halt?.policy === 'rollback-all') return []
+  const due = state.toContain.filter(c => !isBusy(state, c))
+  return due.slice(0, 1).map(containment => plannedRollback(state, scopeOf(containment), containment.cause))
+}
+
+const scopeOf = (containment: Containment): RollbackScope => ({
+  kind: 'components',
+  components: containment.components,
+})
+
+const isBusy = (state: RunState, containment: Containment): boolean =>
+  [...state.active].some(
+    work =>
+      work.rollback === null &&
+      work.node.component !== undefined &&
+      containment.components.includes(work.node.component),
+  )
+
+function plannedRollback(state: RunState, scope: RollbackScope, because: string): Unstamped {
+  const { rollback, nodes, kept } = computeRollback(state, { scope, including: because })
+  return { type: 'rollback-planned', rollback, because, scope, nodes, kept }
+}
+
+function rollbacksDone(state: RunState): Unstamped[] {
+  return state.rollbacks
+    .filter(rollback => rollback.left === 0 && !rollback.finished)
+    .map(rollback => ({ type: 'rollback-finished', rollback: rollback.number }))
+}
+
+/** What is not in flight although it is under way: after a crash, or because its time has come. */
+function revive(state: RunState, now: number): Command[] {
+  const commands: Command[] = []
+  for (const work of state.active) {
+    if (!work.inFlight && heldBecause(state, work) === null) commands.push(...reviveOne(state, work, now))
+  }
+  return commands
+}
+
+function reviveOne(state: RunState, work: Work, now: number): Command[] {
+  const { status } = work
+  switch (status.type) {
+    case 'running':
+      if (state.stop !== null) return []
+      if (!canRecover(work)) return [uncertain(work)]
+      return [start(work, { type: 'perform', work, attempt: work.attempts + 1, recover: true })]
+    case 'retrying':
+      if (status.until > now) return [start(work, { type: 'sleep', work, until: status.until })]
+      work.inFlight = true
+      state.ready.push(work)
+      return []
+    case 'waiting':
+      return status.until !== null && status.until <= now
+        ? [{ type: 'record', events: [timeIsUp(work)] }]
+        : [start(work, waitFor(work, status.for, status.until))]
+    case 'pending':
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'skipped':
+    case 'uncertain':
+      return []
+  }
+}
+
+const waitFor = (work: Work, what: 'person' | 'time', until: number | null): Command =>
+  what === 'person' ? { type: 'ask', work, until } : { type: 'sleep', work, until: until ?? 0 }
+
+/** The end of a wait is its success, the expiry of an approval its failure. */
+const timeIsUp = (work: Work): Unstamped =>
+  work.node.operation.kind === 'approval'
+    ? {
+        type: 'node-failed',
+        node: work.key,
+        attempt: 1,
+        failure: {
+          code: 'approval-expired',
+          message: `nobody gave the approval "${work.node.operation.name}" in time`,
+          hint: 'Start a new run, or give the approval a longer `expires`.',
+        },
+      }
+    : succeeded(work, null, null)
+
+const uncertain = (work: Work): Command => ({
+  type: 'record',
+  events: [{ type: 'node-uncertain', node: work.key, attempt: work.attempts }],
+})
+
+/** Whether an attempt that was cut off can be taken up without asking a person. Undoing always can: it is asked to be idempotent. */
+const canRecover = (work: Work): boolean => {
+  const { operation } = work.node
+  if (work.rollback !== null || operation.kind !== 'step') return true
+  return operation.idempotent || operation.observable
+}
+
+function start(work: Work, command: Command): Command {
+  work.inFlight = true
+  return command
+}
+
+/** Why a work of the plan may not go on: a halt, a cancel, or the containment of its component. */
+function heldBecause(state: RunState, work: Work): string | null {
+  if (work.rollback !== null) return null
+  if (state.halt !== null) return state.halt.cause
+  if (state.stop === 'cancel') return 'cancel'
+  const { component } = work.node
+  if (component === undefined) return null
+  return state.containments.find(c => c.components.includes(component))?.cause ?? null
+}
+
+/** What may not go on: what only waits ends now; a rollback of everything also ends what runs. */
+function hold(state: RunState): Command[] {
+  const commands: Command[] = []
+  const events: Unstamped[] = []
+  for (const work of state.active) {
+    const because = heldBecause(state, work)
+    if (because === null) continue
+    const idle = work.status.type !== 'running' || !work.inFlight
+    if (idle) events.push({ type: 'node-cancelled', node: work.key, because })
+    else if (state.halt?.policy === 'rollback-all' && !state.cancelling.has(work)) {
+      state.cancelling.add(work)
+      commands.push({ type: 'cancel', work })
+    }
+  }
+  if (events.length > 0) commands.push({ type: 'record', events })
+  return commands
+}
+
+function launch(state: RunState, now: number): Command[] {
+  const commands: Command[] = []
+  let running = effectsInFlight(state)
+  for (let work = state.ready.peek(); work !== undefined; work = state.ready.peek()) {
+    const free = isFree(work)
+    if (mayStart(state, work)) {
+      if (!free && running >= state.plan.concurrency) break
+      if (!free) running += 1
+      commands.push(...begin(work, now))
+    }
+    state.ready.pop()
+  }
+  return commands
+}
+
+const isFree = (work: Work): boolean =>
+  work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
+
+/** C1. What may not start stays as it is: a resume folds the journal anew and finds it again. */
+function mayStart(state: RunState, work: Work): boolean {
+  const due =
+    work.status.type === 'retrying' || (work.status.type === 'pending' && work.open === 0 && !work.inFlight)
+  return due && state.stop !== 'interrupt' && heldBecause(state, work) === null
+}
+
+function begin(work: Work, now: number): Command[] {
+  const { operation } = work.node
+  if (isFree(work)) {
+    switch (operation.kind) {
+      case 'join':
+        return [start(work, { type: 'record', events: [succeeded(work, null, null)] })]
+      case 'wait':
+        return wait(work, 'time', now + operation.duration)
+      case 'approval':
+        return wait(work, 'person', operation.expires === null ? null : now + operation.expires)
+    }
+  }
+  return [start(work, { type: 'perform', work, attempt: work.attempts + 1, recover: false })]
+}
+
+const wait = (work: Work, what: 'person' | 'time', until: number | null): Command[] => [
+  { type: 'record', events: [{ type: 'node-waiting', node: work.key, for: what, until }] },
+  start(work, waitFor(work, what, until)),
+]
+
+const effectsInFlight = (state: RunState): number => {
+  let count = 0
+  for (const work of state.active) if (work.inFlight && work.status.type === 'running') count += 1
+  return count
+}
+
+/** Nothing to start: is the run at an end, or what does it wait for? */
+function rest(state: RunState): readonly Command[] {
+  const busy = [...state.active].filter(work => work.inFlight && work.status.type === 'running')
+  if (busy.length > 0) return []
+  if (state.stop === 'interrupt') return [{ type: 'leave' }]
+  const rollbackLeft = state.rollbacks.some(rollback => !rollback.finished)
+  if (state.halt !== null) return rollbackLeft ? idle(state) : halted(state)
+  if (state.stop === 'cancel') return rollbackLeft ? idle(state) : finish(state, 'cancelled')
+  if (state.left === 0 && !rollbackLeft) {
+    return finish(state, state.containments.length > 0 ? 'partial' : 'succeeded')
+  }
+  return idle(state)
+}
+
+function halted(state: RunState): readonly Command[] {
+  const halt = state.halt!
+  const planned = state.rollbacks.some(rollback => rollback.because === halt.cause)
+  if (halt.cause === 'person') return finish(state, rolledBack(state))
+  if (halt.policy === 'stop' || planned) return finish(state, 'failed')
+  const event = plannedRollback(state, haltScope(state), halt.cause)
+  return [{ type: 'record', events: [event] }]
+}
+
+/** A person's rollback is a success when everything that was to be taken back was. */
+const rolledBack = (state: RunState): Outcome =>
+  state.rollbacks.at(-1)!.works.every(work => work.status.type === 'succeeded') ? 'rolled-back' : 'failed'
+
+function haltScope(state: RunState): RollbackScope {
+  const { cause, policy } = state.halt!
+  if (policy === 'rollback-all') return { kind: 'all' }
+  const component = state.works.get(cause)?.node.component
+  return {
+    kind: 'components',
+    components: component === undefined ? [] : withDependents(state.plan, [component]),
+  }
+}
+
+function finish(state: RunState, outcome: Outcome): readonly Command[] {
+  const because = state.cause ?? (outcome === 'cancelled' ? 'cancel' : 'person')
+  const events: Unstamped[] = []
+  for (const work of state.works.values()) {
+    if (work.rollback === null && !isEnded(work.status)) {
+      events.push({ type: 'node-skipped', node: work.key, because })
+    }
+  }
+  events.push({ type: 'run-finished', outcome, cause: state.cause })
+  return [{ type: 'record', events }]
+}
+
+function idle(state: RunState): readonly Command[] {
+  const waiting = [...state.active].filter(work => work.status.type !== 'running')
+  const times = waiting.flatMap(({ status }) => {
+    if (status.type === 'retrying') return [status.until]
+    return status.type === 'waiting' && status.for === 'time' ? [status.until ?? 0] : []
+  })
+  if (waiting.length === 0) return []
+  return [
+    {
+      type: 'idle',
+      waiting: waiting.map(work => work.key),
+      until: times.length === 0 ? null : Math.min(...times),
+    },
+  ]
+}

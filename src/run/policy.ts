@@ -1,0 +1,36 @@
+/**
+ * What a failure means for the rest of the release.
+ */
+import type { FailurePolicy, Plan, PlanNode } from '../plan/plan.ts'
+
+export type Consequence =
+  /** Nothing new starts; the policy says what is taken back. */
+  | { readonly kind: 'halt'; readonly policy: Exclude<FailurePolicy, 'continue-partial'> }
+  /** These components are taken back, what needs them is skipped, and the rest goes on. */
+  | { readonly kind: 'contain'; readonly components: readonly string[] }
+
+/**
+ * The failure of a component that is not critical is contained, whatever the policy; everything else is
+ * decided by the policy of the stage in which it failed.
+ */
+export function judgeFailure(plan: Plan, node: PlanNode): Consequence {
+  const component = plan.components.find(c => c.name === node.component)
+  const policy = plan.stages.find(stage => stage.name === node.stage)?.policy ?? plan.policy
+  if (component !== undefined && !component.critical) {
+    return { kind: 'contain', components: withDependents(plan, [component.name]) }
+  }
+  if (policy !== 'continue-partial') return { kind: 'halt', policy }
+  return { kind: 'contain', components: component ? withDependents(plan, [component.name]) : [] }
+}
+
+/** The components and all that need them, directly or through others, in the plan's order. */
+export function withDependents(plan: Plan, names: readonly string[]): readonly string[] {
+  const found = new Set(names)
+  for (let before = -1; before !== found.size; ) {
+    before = found.size
+    for (const component of plan.components) {
+      if (component.needs.some(need => found.has(need.component))) found.add(component.name)
+    }
+  }
+  return plan.components.map(c => c.name).filter(name => found.has(name))
+}

@@ -1,0 +1,210 @@
+/**
+ * The state of a run: the fold of its events over its plan.
+ *
+ *     pending ──▶ running ──▶ succeeded ──▶ undone
+ *        │         │   ▲ │
+ *        │         │   │ ├──▶ failed ─────▶ undone
+ *        │         ▼   │ ├──▶ cancelled ──▶ undone
+ *        │       retrying└──▶ uncertain ──▶ pending (rerun)
+ *        ├──▶ waiting ──▶ succeeded | failed | cancelled
+ *        └──▶ skipped
+ *
+ * Boundary: pure. Time comes from the events.
+ *
+ * Invariants:
+ *  S1. Folding the same events over the same plan gives the same state.
+ *  S2. `open` of a piece of work counts the needs and predecessors that have not ended; at 0 it is ready or skipped.
+ *  S3. A state belongs to one fold: `evolve` advances it in place, so that ten thousand nodes cost ten
+ *      thousand steps and not their square. Nobody else holds it.
+ */
+import type { FailurePolicy, Json, Plan, PlanNode } from '../plan/plan.ts'
+import type { Failure, Outcome, RollbackScope } from './events.ts'
+import { ReadyQueue } from './ready-queue.ts'
+import { type Selection, selectNodes } from './selection.ts'
+
+export type Status =
+  | { readonly type: 'pending' }
+  | { readonly type: 'running' }
+  | { readonly type: 'retrying'; readonly until: number }
+  | { readonly type: 'waiting'; readonly for: 'person' | 'time'; readonly until: number | null }
+  | { readonly type: 'succeeded'; readonly warning: string | null }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  | { readonly type: 'cancelled'; readonly because: string }
+  | { readonly type: 'skipped'; readonly because: string }
+  | { readonly type: 'uncertain' }
+
+/** A node of the plan, or a rollback's node that takes one back. */
+export interface Work {
+  readonly key: string
+  /** Place in the order in which ties are broken. */
+  readonly order: number
+  /** The plan's node; for a rollback's work, the one that is taken back. */
+  readonly node: PlanNode
+  /** Number of the rollback that this belongs to; null: the plan's own. */
+  readonly rollback: number | null
+  readonly needs: readonly Work[]
+  readonly dependents: Work[]
+  /** Needs and predecessors that have not ended (S2). */
+  open: number
+  status: Status
+  /** Asked of the ground by this runner, its outcome not yet known. */
+  inFlight: boolean
+  /** A crash cut its last attempt off: what it did is to be found out first. */
+  interrupted: boolean
+  attempts: number
+  failures: number
+  value: Json
+  /** Position in the order of successful ends, from 1; 0: never. */
+  doneOrder: number
+  /** Its effect may have happened and has not been taken back: a rollback owes its undoing. */
+  owed: boolean
+  /** It was taken back by a rollback. */
+  undone: boolean
+}
+
+export interface Given {
+  readonly person: string
+  readonly role: string
+}
+
+/** Why nothing new starts. */
+export interface Halt {
+  readonly cause: string
+  readonly policy: Exclude<FailurePolicy, 'continue-partial'>
+}
+
+/** A failure that stays with some components while the rest goes on. */
+export interface Containment {
+  readonly cause: string
+  readonly components: readonly string[]
+}
+
+export interface RollbackState {
+  readonly number: number
+  readonly because: string
+  readonly scope: RollbackScope
+  readonly works: readonly Work[]
+  readonly kept: readonly { readonly node: string; readonly reason: string }[]
+  /** Works that have not ended. */
+  left: number
+  finished: boolean
+}
+
+export interface RunState {
+  readonly plan: Plan
+  readonly works: ReadonlyMap<string, Work>
+  /** Mutable twin of `works` for the fold alone. */
+  readonly all: Map<string, Work>
+  readonly ready: ReadyQueue<Work>
+  /** Ended predecessors, but a need did not succeed: to be skipped. */
+  readonly toSkip: { readonly work: Work; readonly because: string }[]
+  /** Works whose status is running, retrying, waiting or uncertain. */
+  readonly active: Set<Work>
+  /** Works that were told to stop and have not ended yet. */
+  readonly cancelling: Set<Work>
+  selection: Selection
+  run: string
+  startedBy: string
+  phase: 'new' | 'running' | 'finished'
+  cause: string | null
+  halt: Halt | null
+  readonly containments: Containment[]
+  /** Contained failures whose rollback is not planned yet. */
+  readonly toContain: Containment[]
+  readonly rollbacks: RollbackState[]
+  readonly given: Map<string, Given[]>
+  readonly nonces: Set<string>
+  stop: 'interrupt' | 'cancel' | null
+  /** Second interrupt: what runs was told to stop too. */
+  aborted: boolean
+  outcome: Outcome | null
+  /** Plan works that have not ended. */
+  left: number
+  done: number
+}
+
+const PENDING: Status = { type: 'pending' }
+
+/** The state before the first event. */
+export function initialState(plan: Plan): RunState {
+  const all = new Map<string, Work>()
+  plan.nodes.forEach((node, order) => {
+    const needs = node.needs.map(key => all.get(key)!)
+    const after = node.after.map(key => all.get(key)!)
+    const work: Work = {
+      key: node.key,
+      order,
+      node,
+      rollback: null,
+      needs,
+      dependents: [],
+      open: needs.length + after.length,
+      status: PENDING,
+      inFlight: false,
+      interrupted: false,
+      attempts: 0,
+      failures: 0,
+      value: null,
+      doneOrder: 0,
+      owed: false,
+      undone: false,
+    }
+    for (const predecessor of [...needs, ...after]) predecessor.dependents.push(work)
+    all.set(node.key, work)
+  })
+  return {
+    plan,
+    works: all,
+    all,
+    ready: new ReadyQueue<Work>(),
+    toSkip: [],
+    active: new Set(),
+    cancelling: new Set(),
+    selection: selectNodes(plan, null),
+    run: '',
+    startedBy: '',
+    phase: 'new',
+    cause: null,
+    halt: null,
+    containments: [],
+    toContain: [],
+    rollbacks: [],
+    given: new Map(),
+    nonces: new Set(),
+    stop: null,
+    aborted: false,
+    outcome: null,
+    left: plan.nodes.length,
+    done: 0,
+  }
+}
+
+export const isEnded = (status: Status): boolean => {
+  switch (status.type) {
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'skipped':
+      return true
+    case 'pending':
+    case 'running':
+    case 'retrying':
+    case 'waiting':
+    case 'uncertain':
+      return false
+  }
+}
+
+/** What those that need it may rely on. A node left out by `--only` does not hold up what was chosen. */
+export const isSatisfied = (status: Status): boolean =>
+  status.type === 'succeeded' || (status.type === 'skipped' && status.because === 'only')
+
+/** Recorded values of the steps that are done, by the step's name. */
+export function outputsOf(state: RunState): Record<string, Json> {
+  const outputs: Record<string, Json> = {}
+  for (const work of state.works.values()) {
+    if (work.rollback !== null || work.node.operation.kind !== 'step') continue
+    if (work.status.type === 'succeeded') outputs[work.node.operation.name] = work.value
+  }
+  return outputs
+}
