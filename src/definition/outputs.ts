@@ -1,0 +1,79 @@
+/**
+ * What steps leave for later ones, as types.
+ *
+ * Role: follows, through stages and parallel parts, which step's value is certain to be there, and says in
+ * the editor why another is not. Boundary: types only.
+ *
+ * Invariants:
+ *  O1. A map of outputs has one entry for every step of the release written so far, so that names are unique.
+ *  O2. The entry of a step that is not certain to have ended before is `Unseen` with the reason; `Visible`
+ *      drops it, so that reading it is an error, and shows the reason in that error.
+ */
+
+/** No entries yet. */
+export type None = Record<never, never>
+
+declare const unseen: unique symbol
+
+/** Stands for the value of a step that may not have ended, with the reason for people. */
+export interface Unseen<Reason extends string> {
+  readonly [unseen]: Reason
+}
+
+/** The values of the steps that have certainly ended before: `outputs.NAME`. */
+export type Outputs<Made> = { readonly [Name in keyof Made]: Made[Name] }
+
+/** As {@link Outputs}, with the reasons why other steps' values are not there. */
+export type OutputsWithout<Made, Reason extends string> = {
+  readonly [Name in keyof Made]: Made[Name] extends Unseen<Reason> ? never : Made[Name]
+}
+
+/** The entries that can be read. */
+export type Seen<Map> = { [Name in keyof Map as Map[Name] extends Unseen<string> ? never : Name]: Map[Name] }
+
+type ReasonIn<Map> = { [Name in keyof Map]: Map[Name] extends Unseen<infer Reason> ? Reason : never }[keyof Map]
+
+/** What a step's `outputs` is. */
+export type Visible<Map> = [ReasonIn<Map>] extends [never]
+  ? Outputs<Map>
+  : OutputsWithout<Seen<Map>, ReasonIn<Map>>
+
+/** Names written literally: not those of an index signature, which may or may not be there. */
+type Literal<Map> = keyof { [Name in keyof Map as None extends Record<Name, 1> ? never : Name]: 1 }
+
+/** `Name` where no step has it yet; otherwise the sentence that the editor shows. */
+export type NewStep<Name, Map> = Name extends Literal<Map> & string
+  ? `there is a step '${Name}' already: give this one another name`
+  : Name
+
+/** The map with one more step. */
+export type Adding<Map, Name extends PropertyKey, Value> = {
+  [Each in keyof Map | Name]: Each extends keyof Map ? Map[Each] : Value
+}
+
+/** Both maps as one. */
+export type Joined<Map, More> = {
+  [Each in keyof Map | keyof More]: Each extends keyof Map ? Map[Each] : Each extends keyof More ? More[Each] : never
+}
+
+/** What a part made beyond what it was given. */
+export type Beyond<Made, Given> = Omit<Made, keyof Given>
+
+/** As seen from a part that runs beside those steps. */
+export type Beside<Made> = {
+  [Name in keyof Made]: Unseen<`'${Name & string}' runs beside this in parallel: put both into a .sequence() to read it`>
+}
+
+type NameIn<Maps> = Maps extends unknown ? keyof Maps : never
+
+type ValueIn<Maps, Name> = Maps extends unknown ? (Name extends keyof Maps ? Maps[Name] : never) : never
+
+/**
+ * What a stage is given, which waits for the stages `After` of `Stages`: their outputs, and an unseen entry
+ * for every other step of the release.
+ */
+export type GivenAfter<Stages, After extends keyof Stages> = {
+  [Name in NameIn<Stages[keyof Stages]>]: Name extends NameIn<Stages[After]>
+    ? ValueIn<Stages[After], Name>
+    : Unseen<`'${Name & string}' is a step of a stage that this one does not wait for: name its stage in after`>
+}
