@@ -6,6 +6,7 @@
  */
 import type { EnvValue, LiveFact, Millis, PlanCommand, Revision, Sha256 } from '../plan/plan.ts'
 import type { RunEvent, Unstamped } from './events.ts'
+import type { Scrubber } from './scrub.ts'
 
 // ── the durable ground ──────────────────────────────────────────────────────────────────────────
 
@@ -200,6 +201,8 @@ export interface CommandContext {
   /** Everything the command prints, scrubbed, as it comes. */
   readonly write: (chunk: string) => void
   readonly env?: Readonly<Record<string, string>>
+  /** The node that it belongs to: by it, what a crashed runner left behind is found and ended. */
+  readonly node?: string
 }
 
 /** Runs a command to its end, in a process group of its own that is ended with it. */
@@ -213,6 +216,12 @@ export interface Secrets {
   resolve(value: EnvValue): Promise<string>
   /** Replaces every secret read so far by `[secret NAME]`. */
   scrub(text: string): string
+}
+
+/** Secrets whose values can also be taken out of text that comes in pieces. */
+export interface ScrubbingSecrets extends Secrets {
+  /** A value that is split between two pieces is found as well. */
+  scrubber(): Scrubber
 }
 
 export type Verified =
