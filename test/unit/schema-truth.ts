@@ -30,7 +30,7 @@ export const compileSchema = (schema: object): ValidateFunction =>
 const patterns = new Map<string, RegExp>()
 
 /** `**` stands for any number of steps, `*` for one. */
-export function matches(pattern: string, path: Path): boolean {
+function matches(pattern: string, { text }: Place): boolean {
   let regExp = patterns.get(pattern)
   if (regExp === undefined) {
     const steps = pattern
@@ -39,19 +39,22 @@ export function matches(pattern: string, path: Path): boolean {
     regExp = new RegExp(`^${steps.join('')}$`)
     patterns.set(pattern, regExp)
   }
-  return regExp.test(path.map(step => `${String(step).replaceAll(' ', '_')} `).join(''))
+  return regExp.test(text)
 }
 
 interface Place {
   readonly path: Path
+  /** The path's steps with a blank after each; a blank inside of a step is an underscore. */
+  readonly text: string
   readonly value: unknown
 }
 
-function* placesOf(value: unknown, path: Path = []): Generator<Place> {
-  yield { path, value }
+function* placesOf(value: unknown, path: Path = [], text = ''): Generator<Place> {
+  yield { path, text, value }
   if (typeof value !== 'object' || value === null) return
   for (const [name, inner] of Object.entries(value)) {
-    yield* placesOf(inner, [...path, Array.isArray(value) ? Number(name) : name])
+    const step = Array.isArray(value) ? Number(name) : name
+    yield* placesOf(inner, [...path, step], `${text}${name.replaceAll(' ', '_')} `)
   }
 }
 
@@ -86,9 +89,9 @@ export function proveSchema(schema: object, samples: readonly unknown[], shape: 
     expect(proof.validate(sample), JSON.stringify(proof.validate.errors)).toBe(true)
     const copy: unknown = structuredClone(sample)
     for (const place of [...placesOf(copy)]) {
-      if (shape.free.some(pattern => matches(`${pattern}.**`, place.path))) continue
+      if (shape.free.some(pattern => matches(`${pattern}.**`, place))) continue
       if (place.path.length > 0) spoilValue(proof, copy, place)
-      if (isObject(place.value)) spoilProperties(proof, copy, place.path, place.value)
+      if (isObject(place.value)) spoilProperties(proof, copy, place, place.value)
     }
     expect(copy).toEqual(sample)
   }
@@ -119,7 +122,8 @@ function mustRefuse(
   })
 }
 
-function spoilValue(proof: Proof, sample: unknown, { path, value }: Place): void {
+function spoilValue(proof: Proof, sample: unknown, at: Place): void {
+  const { path, value } = at
   const put = (wrong: unknown): void =>
     mustRefuse(proof, sample, {
       path: path.slice(0, -1),
@@ -129,7 +133,7 @@ function spoilValue(proof: Proof, sample: unknown, { path, value }: Place): void
       },
     })
   for (const [pattern, literals] of Object.entries(proof.shape.literals)) {
-    if (!matches(pattern, path)) continue
+    if (!matches(pattern, at)) continue
     expect(Object.keys(literals), path.join('.')).toContain(value)
     proof.seen.add(`${pattern} is ${value}`)
     put('unheard-of')
@@ -137,10 +141,11 @@ function spoilValue(proof: Proof, sample: unknown, { path, value }: Place): void
   for (const wrong of wrongValuesFor(value)) put(wrong)
 }
 
-function spoilProperties(proof: Proof, sample: unknown, path: Path, value: Record<string, unknown>): void {
-  if (proof.shape.maps.some(pattern => matches(pattern, path))) return
+function spoilProperties(proof: Proof, sample: unknown, at: Place, value: Record<string, unknown>): void {
+  const { path } = at
+  if (proof.shape.maps.some(pattern => matches(pattern, at))) return
   const place = path.join('.') || 'the whole'
-  const optional = Object.entries(proof.shape.optional).find(([pattern]) => matches(pattern, path))
+  const optional = Object.entries(proof.shape.optional).find(([pattern]) => matches(pattern, at))
   for (const name of Object.keys(value)) {
     const change = (owner: Owner): void => {
       delete owner[name]

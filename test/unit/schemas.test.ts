@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import eventSchema from '../../schemas/event.schema.json' with { type: 'json' }
 import planSchema from '../../schemas/plan.schema.json' with { type: 'json' }
 import reportSchema from '../../schemas/report.schema.json' with { type: 'json' }
@@ -32,6 +32,8 @@ import { eventSamples } from '../fixtures/event-samples.ts'
 import { samplePlan } from '../fixtures/plan-samples.ts'
 import { reportSamples } from '../fixtures/report-samples.ts'
 import { compileSchema, type OptionalOf, proveSchema } from './schema-truth.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 type Optional<T> = Record<OptionalOf<T>, true>
 type Literals<T extends string | number> = Record<T, true>
