@@ -1,0 +1,168 @@
+/**
+ * From a bundle to the definition as data.
+ *
+ * Evaluation is synchronous and pure, and happens in this very process: the step functions in the data
+ * are called later and may then do what they like.
+ */
+import { compileFunction, constants } from 'node:vm'
+import type { CallSite, ReleaseModel } from '../../src/definition/model.ts'
+import type { Diagnostic, Span } from '../../src/diagnostic.ts'
+import { InputError, isReleaseError, type ReleaseError } from '../../src/errors.ts'
+import type { Bundle } from './bundle.ts'
+import { findRelease } from './find-release.ts'
+import { guardGlobals } from './guard-globals.ts'
+import { guardedRequire } from './guard-modules.ts'
+import { createLocator, type Locator } from './locate.ts'
+import type { Project } from './project.ts'
+import {
+  describeImpurity,
+  type Evaluation,
+  evaluateAs,
+  IMPURITY_HINTS,
+  ImpureError,
+  type Impurity,
+} from './purity.ts'
+
+export interface Loaded {
+  readonly definition: ReleaseModel
+  /**
+   * Where in the sources a call was made: the innermost frame that is not the language's own.
+   * undefined where the stack names none. Also maps the stack of an error thrown by a step.
+   */
+  readonly locate: (at: CallSite) => Span | undefined
+}
+
+/**
+ * Evaluates a bundle.
+ *
+ * @throws InputError `impure-definition`, `evaluation-failed` or `no-release`, or what the language
+ *   itself refused, each with its place in the sources
+ */
+export async function evaluateBundle(bundle: Bundle, project: Project): Promise<Loaded> {
+  const locator = createLocator(bundle)
+  const exports = await runPurely(bundle, project, locator)
+  return { definition: findRelease(exports, project), locate: locator.locate }
+}
+
+async function runPurely(bundle: Bundle, project: Project, locator: Locator): Promise<unknown> {
+  const evaluation: Evaluation = { impurities: [] }
+  const restore = guardGlobals()
+  const rejections = watchRejections(bundle)
+  let outcome: Outcome
+  try {
+    outcome = attempt(() => evaluateAs(evaluation, () => runBundle(bundle, project)))
+    await nextTurn()
+  } finally {
+    rejections.stop()
+    restore()
+  }
+  const [impurity] = evaluation.impurities
+  if (impurity !== undefined) throw new InputError([impureDiagnostic(impurity, locator)])
+  const failure = outcome.kind === 'threw' ? outcome : rejections.first()
+  if (failure !== undefined) throw new InputError(failureDiagnostics(failure.error, locator))
+  return outcome.kind === 'returned' ? outcome.value : undefined
+}
+
+type Threw = { readonly kind: 'threw'; readonly error: unknown }
+type Outcome = Threw | { readonly kind: 'returned'; readonly value: unknown }
+
+function attempt(run: () => unknown): Outcome {
+  try {
+    return { kind: 'returned', value: run() }
+  } catch (error) {
+    return { kind: 'threw', error }
+  }
+}
+
+function runBundle(bundle: Bundle, project: Project): unknown {
+  const module = { exports: {} }
+  const script = compileFunction(bundle.code, ['exports', 'require', 'module'], {
+    filename: bundle.path,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  })
+  script.call(module.exports, module.exports, guardedRequire(project.definition), module)
+  return module.exports
+}
+
+const turn = setImmediate
+
+/** Everything that the evaluation left in the queue of promises has run by then, under its guards. */
+const nextTurn = (): Promise<void> => new Promise(resolve => turn(resolve))
+
+/**
+ * A promise that the definition left and that fails is a failure of the evaluation, and must not end
+ * this process. One that fails elsewhere meanwhile is passed on as it was.
+ */
+function watchRejections(bundle: Bundle): {
+  readonly stop: () => void
+  readonly first: () => Threw | undefined
+} {
+  const own: unknown[] = []
+  const foreign: unknown[] = []
+  const listener = (error: unknown) => {
+    const isOwn =
+      error instanceof ImpureError || (error instanceof Error && error.stack?.includes(bundle.path))
+    ;(isOwn ? own : foreign).push(error)
+  }
+  process.on('unhandledRejection', listener)
+  return {
+    stop: () => {
+      process.off('unhandledRejection', listener)
+      for (const error of foreign) void Promise.reject(error)
+    },
+    first: () => (own.length > 0 ? { kind: 'threw', error: own[0] } : undefined),
+  }
+}
+
+// ── what went wrong, as diagnostics ─────────────────────────────────────────────────────────────
+
+function impureDiagnostic({ kind, what, stack }: Impurity, locator: Locator): Diagnostic {
+  const [innermost, ...outer] = locator.frames(stack)
+  const team = innermost?.installed ? outer.find(frame => !frame.installed) : innermost
+  const span = (team ?? innermost)?.span
+  const library = innermost?.installed ? innermost.span : undefined
+  return {
+    code: 'impure-definition',
+    severity: 'error',
+    message: `${describeImpurity(kind, what)} while it was evaluated`,
+    hint:
+      library === undefined
+        ? IMPURITY_HINTS[kind]
+        : `a package does this as soon as it is used: import it in a step's function, with await import('…')`,
+    ...(span === undefined ? {} : { span }),
+    ...(library !== undefined && team !== undefined
+      ? { related: [{ message: 'it happens in a package', span: library }] }
+      : {}),
+  }
+}
+
+function failureDiagnostics(error: unknown, locator: Locator): readonly Diagnostic[] {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const span = locator.locate({ stack })
+  const at = span === undefined ? {} : { span }
+  if (isReleaseError(error)) return ownDiagnostics(error, at)
+  return [
+    {
+      code: 'evaluation-failed',
+      severity: 'error',
+      message: `the definition threw while it was evaluated: ${describe(error)}`,
+      ...at,
+    },
+  ]
+}
+
+const ownDiagnostics = (error: ReleaseError, at: { span?: Span }): readonly Diagnostic[] => [
+  {
+    code: error.code,
+    severity: 'error',
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...at,
+  },
+]
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `a value that is no error: ${String(error)}`
+  const cause = error.cause === undefined ? '' : ` (because: ${describe(error.cause)})`
+  return `${error.name}: ${error.message}${cause}`
+}

@@ -1,0 +1,54 @@
+/**
+ * A definition's file in; data, source positions and everything that is wrong with it out.
+ *
+ * The types are checked beside the bundling and the evaluation, and the findings of all three are
+ * reported together.
+ */
+import type { Diagnostic } from '../../src/diagnostic.ts'
+import { InputError } from '../../src/errors.ts'
+import { type Bundle, bundleDefinition } from './bundle.ts'
+import { evaluateBundle, type Loaded } from './evaluate.ts'
+import type { Project } from './project.ts'
+import { checkTypes } from './type-check.ts'
+
+export interface LoadedDefinition extends Loaded {
+  readonly bundle: Bundle
+  /** What the compiler and the bundler found. With errors among them the definition must not be run. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export interface LoadOptions {
+  readonly types: 'check' | 'skip'
+}
+
+/**
+ * Bundles, evaluates and, if asked, checks a definition.
+ *
+ * @throws InputError where it could not be bundled or evaluated, with the type errors among its diagnostics
+ */
+export async function loadDefinition(project: Project, options: LoadOptions): Promise<LoadedDefinition> {
+  const [loaded, checked] = await Promise.allSettled([
+    bundleAndEvaluate(project),
+    options.types === 'check' ? checkTypes(project) : [],
+  ])
+  if (loaded.status === 'rejected') throw together(loaded.reason, checked)
+  if (checked.status === 'rejected') throw checked.reason
+  return { ...loaded.value, diagnostics: [...loaded.value.bundle.warnings, ...checked.value] }
+}
+
+async function bundleAndEvaluate(project: Project): Promise<Loaded & { readonly bundle: Bundle }> {
+  const bundle = await bundleDefinition(project)
+  return { ...(await evaluateBundle(bundle, project)), bundle }
+}
+
+function together(reason: unknown, checked: PromiseSettledResult<readonly Diagnostic[]>): unknown {
+  if (!(reason instanceof InputError) || checked.status === 'rejected') return reason
+  const said = new Set(reason.diagnostics.map(placeKey))
+  return new InputError([
+    ...reason.diagnostics,
+    ...checked.value.filter(finding => finding.span === undefined || !said.has(placeKey(finding))),
+  ])
+}
+
+/** The bundler and the compiler say a syntax error each in its own words: once is enough. */
+const placeKey = ({ span }: Diagnostic): string => (span === undefined ? '' : `${span.file}:${span.line}`)
