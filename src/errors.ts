@@ -16,17 +16,25 @@ export class ReleaseError extends Error {
   readonly hint: string | undefined
   /** The process's exit code, should this reach the command line. */
   readonly exitCode: number
+  /** The last lines of output, where there were any; secrets scrubbed. */
+  readonly tail: string | undefined
 
   constructor(
     code: string,
     message: string,
-    options: { cause?: unknown; hint?: string | undefined; exitCode?: number } = {},
+    options: {
+      cause?: unknown
+      hint?: string | undefined
+      exitCode?: number
+      tail?: string | undefined
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ReleaseError'
     this.code = code
     this.hint = options.hint
     this.exitCode = options.exitCode ?? 1
+    this.tail = options.tail
   }
 }
 
