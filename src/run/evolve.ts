@@ -68,6 +68,7 @@ export function evolve(state: RunState, event: RunEvent): RunState {
       ])
       return remember(state, event.statement)
     case 'approval-refused':
+      state.words += 1
       return state
     case 'approval-rejected':
       return remember(state, event.statement)
@@ -258,6 +259,7 @@ function link(state: RunState, work: Work, after: readonly string[]): void {
 }
 
 function remember(state: RunState, statement: string): RunState {
+  state.words += 1
   const nonce = (JSON.parse(statement) as { nonce?: unknown }).nonce
   if (typeof nonce === 'string') state.nonces.add(nonce)
   return state

@@ -18,6 +18,7 @@
  *      thousand steps and not their square. Nobody else holds it.
  */
 import type { FailurePolicy, Json, Plan, PlanNode } from '../plan/plan.ts'
+import type { GivenApproval } from './approvals.ts'
 import type { Failure, Outcome, RollbackScope } from './events.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { type Selection, selectNodes } from './selection.ts'
@@ -60,11 +61,6 @@ export interface Work {
   owed: boolean
   /** It was taken back by a rollback. */
   undone: boolean
-}
-
-export interface Given {
-  readonly person: string
-  readonly role: string
 }
 
 /** Why nothing new starts. */
@@ -112,8 +108,10 @@ export interface RunState {
   /** Contained failures whose rollback is not planned yet. */
   readonly toContain: Containment[]
   readonly rollbacks: RollbackState[]
-  readonly given: Map<string, Given[]>
+  readonly given: Map<string, GivenApproval[]>
   readonly nonces: Set<string>
+  /** How many words of people about approvals were answered, whatever the answer. */
+  words: number
   stop: 'interrupt' | 'cancel' | null
   /** Second interrupt: what runs was told to stop too. */
   aborted: boolean
@@ -171,6 +169,7 @@ export function initialState(plan: Plan): RunState {
     rollbacks: [],
     given: new Map(),
     nonces: new Set(),
+    words: 0,
     stop: null,
     aborted: false,
     outcome: null,

@@ -1,0 +1,329 @@
+/**
+ * The engine: decide, carry out, wait for one thing to happen, evolve, again.
+ *
+ * Boundary: stands on a {@link DurablePort} and knows not which; performs nothing itself.
+ *
+ * Invariants:
+ *  E1. `port.next()` is the only await of the loop.
+ *  E2. What the engine asks to be recorded it folds at once; what the ground yields is folded when it is yielded.
+ *  E3. Keys given to the port are stable: node and attempt, never a counter of the process.
+ */
+import { StateError } from '../../src/errors.ts'
+import { judgeDecision, type OpenApproval } from '../../src/run/approvals.ts'
+import { type Command, decide } from '../../src/run/decide.ts'
+import { readDecision } from '../../src/run/decision.ts'
+import type { Outcome, RunEvent, Unstamped } from '../../src/run/events.ts'
+import { evolve } from '../../src/run/evolve.ts'
+import type {
+  DurablePort,
+  EffectContext,
+  Happened,
+  Signal,
+  Signatures,
+  SignedDecision,
+} from '../../src/run/ports.ts'
+import { isEnded, type RunState, type Work } from '../../src/run/state.ts'
+
+/** One attempt at a node, as the performer is asked for it. */
+export interface Task {
+  readonly state: RunState
+  readonly work: Work
+  readonly attempt: number
+  /** A crash cut the last attempt off: look first whether it is so already. */
+  readonly recover: boolean
+  readonly context: EffectContext
+  /** Why the context's signal was aborted, once it is. */
+  readonly stopped: () => Stopped | null
+}
+
+/** cancelled: as a consequence, with the cause. aborted: the runner is to leave at once, the outcome stays open. */
+export type Stopped =
+  | { readonly type: 'cancelled'; readonly because: string }
+  | { readonly type: 'aborted' }
+
+export interface EngineOptions {
+  /** Folded over the port's history already. */
+  readonly state: RunState
+  readonly port: DurablePort
+  /** Resolves to the outcome's events; an empty outcome leaves the attempt open. Rejects only to end the engine. */
+  readonly perform: (task: Task) => Promise<readonly Unstamped[]>
+  readonly signatures: Signatures
+  /** Whether the process may end while the run waits for this. */
+  readonly mayLeave: (idle: { readonly waiting: readonly string[]; readonly until: number | null }) => boolean
+  readonly now: () => number
+}
+
+export type Ended =
+  | { readonly type: 'finished'; readonly outcome: Outcome }
+  | { readonly type: 'left'; readonly why: 'interrupted' | 'waiting'; readonly waiting: readonly string[] }
+
+/** Runs to the end, or until the run may be left. @throws StateError when another runner has taken the run over */
+export function runEngine(options: EngineOptions): Promise<Ended> {
+  return new Engine(options).run()
+}
+
+/** A decision and the approval that it was delivered for. */
+interface Word {
+  readonly approval: string
+  readonly signed: SignedDecision
+}
+
+class Engine {
+  readonly #options: EngineOptions
+  readonly #port: DurablePort
+  #state: RunState
+  #clock: number
+  /** Works by the key under which the port runs or waits for them. */
+  readonly #open = new Map<string, Work>()
+  readonly #stopped = new Map<string, Stopped>()
+  readonly #decisions: Word[] = []
+  #deciding = false
+  #recording = 0
+  #fatal: unknown = null
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#port = options.port
+    this.#state = options.state
+    this.#clock = options.port.history.at(-1)?.at ?? options.now()
+  }
+
+  async run(): Promise<Ended> {
+    this.#port.awaitSignal('run')
+    for (;;) {
+      const ended = this.#advance()
+      if (ended !== null) {
+        await this.#drain()
+        return ended
+      }
+      this.#fold(await this.#port.next())
+      if (this.#fatal !== null) throw this.#fatal
+    }
+  }
+
+  /** Everything that can be done before something has to happen. */
+  #advance(): Ended | null {
+    for (;;) {
+      const commands = decide(this.#state, this.#clock)
+      for (const command of commands) {
+        const ended = this.#carryOut(command)
+        if (ended !== null) return ended
+      }
+      if (commands.length === 0 || commands.some(command => command.type === 'idle')) return null
+    }
+  }
+
+  #carryOut(command: Command): Ended | null {
+    switch (command.type) {
+      case 'record':
+        this.#record(command.events)
+        return null
+      case 'perform':
+        this.#perform(command)
+        return null
+      case 'ask':
+        this.#open.set(command.work.key, command.work)
+        this.#port.awaitSignal(command.work.key)
+        if (command.until !== null) this.#sleep(command.work, command.until)
+        return null
+      case 'sleep':
+        this.#sleep(command.work, command.until)
+        return null
+      case 'cancel':
+        this.#stop(command.work, { type: 'cancelled', because: this.#state.halt?.cause ?? 'cancel' })
+        return null
+      case 'idle':
+        if (this.#decisions.length > 0 || this.#deciding || !this.#options.mayLeave(command)) return null
+        return this.#leave('waiting', command.waiting)
+      case 'leave':
+        return this.#leave('interrupted', [])
+      case 'finished':
+        return { type: 'finished', outcome: command.outcome }
+    }
+  }
+
+  #leave(why: 'interrupted' | 'waiting', waiting: readonly string[]): Ended {
+    this.#record([{ type: 'run-left', why, waiting }])
+    return { type: 'left', why, waiting }
+  }
+
+  #record(events: readonly Unstamped[]): void {
+    this.#port.record(events)
+    this.#recording += 1
+    for (const event of events) this.#evolve({ ...event, at: this.#clock } as RunEvent)
+  }
+
+  #perform({ work, attempt, recover }: Extract<Command, { type: 'perform' }>): void {
+    const key = attemptKey(work, attempt)
+    const intent: Unstamped = { type: 'node-started', node: work.key, attempt }
+    const state = this.#state
+    this.#open.set(key, work)
+    this.#port.run(key, intent, async context => {
+      try {
+        const stopped = (): Stopped | null => this.#stopped.get(key) ?? null
+        return await this.#options.perform({ state, work, attempt, recover, context, stopped })
+      } catch (error) {
+        this.#fatal ??= error
+        return []
+      }
+    })
+    this.#evolve({ ...intent, at: this.#clock } as RunEvent)
+  }
+
+  #sleep(work: Work, until: number): void {
+    const key = `${work.key}#until`
+    this.#open.set(key, work)
+    this.#port.sleep(key, until)
+  }
+
+  #stop(work: Work, why: Stopped): void {
+    const key = attemptKey(work, work.attempts)
+    if (!this.#open.has(key)) return
+    this.#stopped.set(key, why)
+    this.#port.cancel(key)
+  }
+
+  #fold(happened: Happened): void {
+    switch (happened.type) {
+      case 'completed':
+        this.#completed(happened)
+        return
+      case 'recorded':
+        this.#recording -= 1
+        this.#tick(happened.events)
+        return
+      case 'slept':
+        this.#slept(happened.key)
+        return
+      case 'signal':
+        this.#signal(happened.key, happened.signal)
+        return
+      case 'now':
+        this.#clock = Math.max(this.#clock, happened.at)
+        return
+      case 'lease-lost':
+        throw new StateError(
+          'run-taken-over',
+          `the run was taken over by ${happened.holder.who} on ${happened.holder.host} (pid ${happened.holder.pid})`,
+          { hint: 'Nothing more was written here. Follow it with `release watch`.' },
+        )
+    }
+  }
+
+  #completed({ key, events }: Extract<Happened, { type: 'completed' }>): void {
+    const work = this.#open.get(key)
+    this.#open.delete(key)
+    this.#stopped.delete(key)
+    this.#tick(events)
+    for (const event of events) this.#evolve(event)
+    if (key.startsWith('decision/')) this.#deciding = false
+    if (work !== undefined && events.length === 0) work.inFlight = false
+    this.#nextDecision()
+  }
+
+  #slept(key: string): void {
+    const work = this.#open.get(key)
+    this.#open.delete(key)
+    if (work === undefined) return
+    if ('until' in work.status) this.#clock = Math.max(this.#clock, work.status.until ?? 0)
+    work.inFlight = false
+    this.#release(work.key)
+  }
+
+  #signal(key: string, signal: Signal): void {
+    switch (signal.type) {
+      case 'decision':
+        this.#decisions.push({ approval: key, signed: signal.decision })
+        this.#nextDecision()
+        return
+      case 'stop':
+        if (this.#state.stop === null) {
+          this.#record([{ type: 'stop-asked', by: signal.by, who: signal.who }])
+        }
+        return
+      case 'abort':
+        this.#state.aborted = true
+        for (const work of this.#state.active) {
+          if (work.inFlight && work.status.type === 'running') this.#stop(work, { type: 'aborted' })
+        }
+        return
+    }
+  }
+
+  /** Decisions are judged one after the other: each may change what the next is worth. */
+  #nextDecision(): void {
+    if (this.#deciding) return
+    const word = this.#decisions.shift()
+    if (word === undefined) return
+    this.#deciding = true
+    const state = this.#state
+    this.#port.run(`decision/${word.approval}#${state.words + 1}`, null, () => this.#judge(word, state))
+  }
+
+  async #judge({ approval, signed }: Word, state: RunState): Promise<readonly Unstamped[]> {
+    const read = readDecision(signed.statement)
+    if (!read.ok) return [{ type: 'approval-refused', node: approval, person: '', reason: read.reason }]
+    const { decision } = read
+    const { person, role } = decision
+    const verified = await this.#options.signatures.verify(signed, decision)
+    const judged = judgeDecision({
+      decision,
+      verified,
+      plan: state.plan,
+      run: state.run,
+      approval: openApproval(state, decision.approval),
+      given: state.given.get(decision.approval) ?? [],
+      nonces: state.nonces,
+      startedBy: state.startedBy,
+      now: this.#options.now(),
+    })
+    const node = approval
+    if (!judged.accept) return [{ type: 'approval-refused', node, person, reason: judged.reason }]
+    const proof = { key: verified.ok ? verified.key : null, ...signed }
+    if (decision.verdict === 'approve') return [{ type: 'approval-given', node, person, role, ...proof }]
+    const failure = { code: 'rejected', message: `${person} rejected it as ${role}: ${decision.reason}` }
+    return [
+      { type: 'approval-rejected', node, person, role, reason: decision.reason, ...proof },
+      { type: 'node-failed', node, attempt: 1, failure },
+    ]
+  }
+
+  #tick(events: readonly RunEvent[]): void {
+    for (const event of events) this.#clock = Math.max(this.#clock, event.at)
+  }
+
+  #evolve(event: RunEvent): void {
+    this.#state = evolve(this.#state, event)
+    if ('node' in event) this.#closeWaits(event.node)
+  }
+
+  /** A wait that has ended in another way is no longer waited for. */
+  #closeWaits(key: string): void {
+    const work = this.#state.works.get(key)
+    if (work !== undefined && isEnded(work.status)) this.#release(key)
+  }
+
+  #release(key: string): void {
+    for (const open of [key, `${key}#until`]) {
+      if (this.#open.delete(open)) this.#port.cancel(open)
+    }
+  }
+
+  /** What was recorded last has to be durable before the process may end. */
+  async #drain(): Promise<void> {
+    while (this.#recording > 0) {
+      const happened = await this.#port.next()
+      if (happened.type === 'recorded') this.#recording -= 1
+    }
+  }
+}
+
+const attemptKey = (work: Work, attempt: number): string => `${work.key}#${attempt}`
+
+function openApproval(state: RunState, key: string): OpenApproval | null {
+  const work = state.works.get(key)
+  const operation = work?.node.operation
+  if (work === undefined || operation?.kind !== 'approval') return null
+  const until = work.status.type === 'waiting' ? work.status.until : null
+  return { key, operation, waiting: work.status.type === 'waiting', until }
+}

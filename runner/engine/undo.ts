@@ -1,0 +1,76 @@
+/**
+ * Taking a node's effect back.
+ */
+import { canonicalJson } from '../../src/plan/canonical.ts'
+import type { Revision } from '../../src/plan/plan.ts'
+import type { Desired } from '../../src/run/ports.ts'
+import { type Attempt, type Done, type Prepared, placeOf } from './operations.ts'
+import { runtimeContext } from './runtime-context.ts'
+
+const done = (summary: string): Done => ({ value: null, summary, warning: null, how: 'performed' })
+
+/** Performs the undoing of the node that a rollback's work names. */
+export async function undo(attempt: Attempt): Promise<Done> {
+  const { node } = attempt.task.work
+  switch (node.undo.kind) {
+    case 'step':
+      return undoStep(attempt)
+    case 'restore':
+      return restore(attempt)
+    case 'nothing':
+    case 'irreversible':
+      throw new Error(`${node.key} has nothing that could be undone`)
+  }
+}
+
+async function undoStep(attempt: Attempt): Promise<Done> {
+  const { task, world } = attempt
+  const { operation, key } = task.work.node
+  const model = operation.kind === 'step' ? world.steps.get(operation.name) : undefined
+  if (typeof model?.undo !== 'function') throw new Error(`the bundle has no undo for ${key}`)
+  const undone = task.state.works.get(key)!
+  const value = undone.status.type === 'succeeded' ? undone.value : undefined
+  await model.undo({ ...(await runtimeContext(attempt)), value })
+  return done('undone')
+}
+
+/** The slots that the node changed run again what its deployment's `prepare` found in them. */
+async function restore(attempt: Attempt): Promise<Done> {
+  const { platform, environment, component, context } = placeOf(attempt)
+  const ranges = rangesOf(attempt)
+  for (const range of ranges) {
+    await platform.converge({ environment, component, maxUnavailable: 0, ...range }, context)
+  }
+  const versions = [...new Set(ranges.map(range => range.revision?.version ?? 'nothing'))]
+  return done(ranges.length === 0 ? 'nothing had changed' : `${versions.join(' and ')} again`)
+}
+
+type Range = Pick<Desired, 'from' | 'to' | 'revision'>
+
+/** Neighbouring slots with one and the same revision are brought back together. */
+function rangesOf({ task }: Attempt): readonly Range[] {
+  const { operation } = task.work.node
+  if (operation.kind !== 'replace' && operation.kind !== 'verify') return []
+  const prepared = task.state.works.get(operation.prepared)!
+  if (prepared.status.type !== 'succeeded') return []
+  const { before } = prepared.value as unknown as Prepared
+  const bySlot = new Map(before.map(({ slot, revision }) => [slot, revision]))
+  const [from, to] = spanOf(operation, bySlot)
+  const ranges: { from: number; to: number; revision: Revision | null }[] = []
+  for (let slot = from; slot < to; slot += 1) {
+    const revision = bySlot.get(slot) ?? null
+    const last = ranges.at(-1)
+    if (last !== undefined && canonicalJson(last.revision) === canonicalJson(revision)) last.to = slot + 1
+    else ranges.push({ from: slot, to: slot + 1, revision })
+  }
+  return ranges
+}
+
+/** A `verify` removed only what was beyond its number of instances. */
+const spanOf = (
+  operation: { kind: 'replace'; from: number; to: number } | { kind: 'verify'; instances: number },
+  before: ReadonlyMap<number, Revision>,
+): readonly [number, number] =>
+  operation.kind === 'replace'
+    ? [operation.from, operation.to]
+    : [operation.instances, Math.max(operation.instances, ...[...before.keys()].map(slot => slot + 1))]

@@ -1,0 +1,160 @@
+/**
+ * What the world says before a plan is made: the folders to deploy, what runs now, who may approve.
+ *
+ * Reads only. What could not be read is a finding with the place in the definition that asked for it.
+ */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { parseApprovers } from '../src/compile/approvers.ts'
+import type { CompileFacts, ResolvedRelease } from '../src/compile/compile.ts'
+import type { ResolvedComponent } from '../src/compile/components.ts'
+import type { ComponentFact } from '../src/compile/deploy.ts'
+import type { ReleaseModel } from '../src/definition/model.ts'
+import type { Diagnostic } from '../src/diagnostic.ts'
+import { isReleaseError } from '../src/errors.ts'
+import type { LiveFact, PlanApprover, PlanPlatform, Sha256 } from '../src/plan/plan.ts'
+import type { Platform } from '../src/run/ports.ts'
+import { sha256 } from './load/fingerprint.ts'
+import type { Project } from './load/project.ts'
+
+export interface FactSources {
+  readonly project: Project
+  readonly bundle: Sha256
+  readonly platform: (platform: PlanPlatform) => Promise<Platform>
+}
+
+export async function readFacts(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts> {
+  const diagnostics: Diagnostic[] = []
+  const [components, live, approvers] = await Promise.all([
+    readComponents(resolved, sources, diagnostics),
+    readLive(resolved, sources),
+    readApprovers(resolved.model, sources.project, diagnostics),
+  ])
+  return { bundle: sources.bundle, components, live, approvers, diagnostics, sha256 }
+}
+
+async function readComponents(
+  resolved: ResolvedRelease,
+  sources: FactSources,
+  diagnostics: Diagnostic[],
+): Promise<ReadonlyMap<string, ComponentFact>> {
+  const deployed = new Set(resolved.targets.map(target => target.component))
+  const read = await Promise.all(
+    resolved.components
+      .filter(component => deployed.has(component.name))
+      .map(async component => [component.name, await readComponent(component, resolved, sources)] as const),
+  )
+  const facts = new Map<string, ComponentFact>()
+  for (const [name, fact] of read) {
+    if ('digest' in fact) facts.set(name, fact)
+    else diagnostics.push(fact)
+  }
+  return facts
+}
+
+async function readComponent(
+  component: ResolvedComponent,
+  resolved: ResolvedRelease,
+  sources: FactSources,
+): Promise<ComponentFact | Diagnostic> {
+  const { project } = sources
+  const span = resolved.context.span(component.model.at)
+  const problem = (code: string, message: string, hint: string): Diagnostic => ({
+    code,
+    severity: 'error',
+    message,
+    hint,
+    ...(span === undefined ? {} : { span }),
+  })
+  const candidates = sourceCandidates(component, project)
+  const source = candidates.find(folder => existsSync(folder))
+  if (source === undefined) {
+    return problem(
+      'source-missing',
+      `${component.name} has no folder to deploy: looked for ${candidates.map(project.relative).join(' and ')}`,
+      `Put its files there, or say where they are: source: 'path/to/${component.name}'.`,
+    )
+  }
+  try {
+    const environment = resolved.environments[0]!
+    const platform = await sources.platform({
+      kind: environment.on.kind,
+      cluster: environment.on.cluster ?? resolved.model.name,
+    })
+    const start = component.model.start === null ? await startScript(source) : null
+    return { source: project.relative(source), digest: await platform.digest(source), start }
+  } catch (error) {
+    if (!isReleaseError(error)) throw error
+    return problem(error.code, `${component.name}: ${error.message}`, error.hint ?? '')
+  }
+}
+
+/** Where a component's files are: what it says itself, or the convention `<definition>/<name>/<version>`, `<definition>/<name>`. */
+function sourceCandidates({ model, name, version }: ResolvedComponent, project: Project): readonly string[] {
+  const folder = dirname(project.definition)
+  if (model.source !== null) {
+    return [resolve(folder, model.source.replaceAll('{name}', name).replaceAll('{version}', version))]
+  }
+  const services = resolve(folder, basename(project.definition).replace(/\.[cm]?[jt]s$/, ''))
+  return [resolve(services, name, version), resolve(services, name)]
+}
+
+async function readLive(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts['live']> {
+  const live: Record<string, Record<string, LiveFact | null>> = {}
+  const environments = new Map(resolved.environments.map(environment => [environment.name, environment]))
+  await Promise.all(
+    resolved.targets.map(async ({ environment, component }) => {
+      const { on } = environments.get(environment)!
+      const cluster = on.cluster ?? resolved.model.name
+      const platform = await sources.platform({ kind: on.kind, cluster })
+      live[environment] ??= {}
+      live[environment][component] = await platform.live(environment, component)
+    }),
+  )
+  return live
+}
+
+async function readApprovers(
+  model: ReleaseModel,
+  project: Project,
+  diagnostics: Diagnostic[],
+): Promise<readonly PlanApprover[] | null> {
+  if (model.approvers === null) return null
+  if (typeof model.approvers !== 'string') return approversByRole(model.approvers)
+  const path = resolve(dirname(project.definition), model.approvers)
+  const file = project.relative(path)
+  try {
+    const parsed = parseApprovers(await readFile(path, 'utf8'), { file })
+    diagnostics.push(...parsed.diagnostics)
+    return parsed.approvers
+  } catch (error) {
+    diagnostics.push({
+      code: 'approvers-unreadable',
+      severity: 'error',
+      message: `the approvers file ${file} could not be read: ${(error as Error).message}`,
+      hint: "It is an SSH allowed-signers file: a line for each person, 'alice@example.org ssh-ed25519 AAAA… roles=release-manager'.",
+    })
+    return []
+  }
+}
+
+function approversByRole(
+  byRole: Exclude<ReleaseModel['approvers'], string | null>,
+): readonly PlanApprover[] {
+  const people = new Map<string, { roles: Set<string>; keys: Set<string> }>()
+  for (const [role, approvers] of Object.entries(byRole)) {
+    for (const { person, key } of approvers) {
+      const known = people.get(person) ?? { roles: new Set(), keys: new Set() }
+      people.set(person, known)
+      known.roles.add(role)
+      known.keys.add(key.split(/\s+/).slice(0, 2).join(' '))
+    }
+  }
+  return [...people].map(([person, { roles, keys }]) => ({ person, roles: [...roles], keys: [...keys] }))
+}
+
+async function startScript(source: string): Promise<readonly string[]> {
+  const { startScript: read } = await import('./adapters/platforms/local/source.ts')
+  return read(source)
+}

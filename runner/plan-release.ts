@@ -1,0 +1,66 @@
+/**
+ * From a definition's file to its plan: load, resolve, read the facts, compile.
+ */
+import { type CompileInput, compileRelease, resolveRelease } from '../src/compile/compile.ts'
+import type { Diagnostic } from '../src/diagnostic.ts'
+import { InputError } from '../src/errors.ts'
+import type { Plan } from '../src/plan/plan.ts'
+import { readFacts } from './facts.ts'
+import { type LoadedDefinition, loadDefinition } from './load/load.ts'
+import type { Project } from './load/project.ts'
+import { openPlatform } from './wire.ts'
+
+export interface PlanRequest {
+  readonly project: Project
+  /** As typed on the command line: `name=value`. */
+  readonly params: readonly string[]
+}
+
+export interface Planned {
+  /** null where any of the diagnostics is an error. */
+  readonly plan: Plan | null
+  readonly diagnostics: readonly Diagnostic[]
+  readonly loaded: LoadedDefinition
+}
+
+/** All findings at once: of the types, of the graph, of safety. @throws InputError where the definition could not be evaluated */
+export async function planRelease(request: PlanRequest): Promise<Planned> {
+  const { project } = request
+  const params = readParamArguments(request.params)
+  const loaded = await loadDefinition(project, { types: 'check' })
+  const input: CompileInput = { model: loaded.definition, params, locate: loaded.locate }
+  const resolved = resolveRelease(input)
+  const facts = await readFacts(resolved, {
+    project,
+    bundle: loaded.bundle.hash,
+    platform: openPlatform,
+  })
+  const compiled = compileRelease(resolved, facts)
+  const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
+  const broken = loaded.diagnostics.some(d => d.severity === 'error')
+  return { plan: broken ? null : compiled.plan, diagnostics, loaded }
+}
+
+/** As {@link planRelease}, for those who need the plan. @throws InputError with every finding where there is none */
+export async function requirePlan(request: PlanRequest): Promise<Planned & { readonly plan: Plan }> {
+  const planned = await planRelease(request)
+  if (planned.plan === null) throw Object.assign(new InputError(planned.diagnostics), { root: request.project.root })
+  return { ...planned, plan: planned.plan }
+}
+
+function readParamArguments(given: readonly string[]): Readonly<Record<string, string>> {
+  const wrong = given.filter(text => !/^[^=]+=/.test(text))
+  if (wrong.length > 0) {
+    throw new InputError(
+      wrong.map(text => ({
+        code: 'param-argument',
+        severity: 'error' as const,
+        message: `--param ${text}: a name and a value were expected`,
+        hint: 'Write --param name=value.',
+      })),
+    )
+  }
+  return Object.fromEntries(
+    given.map(text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+  )
+}
