@@ -1,0 +1,109 @@
+/**
+ * What is worth knowing of a plan before it starts: how long it may take, who is asked, what cannot be taken back.
+ */
+import { criticalPath } from '../../graph/graph.ts'
+import type { Millis, Plan, PlanNode } from '../plan.ts'
+import { type Page, section } from './page.ts'
+import { columnsOf, plain } from './painter.ts'
+import { durationText, listText } from './wording.ts'
+
+/** The path that decides how long the run takes: by expected durations, or by the time limits. */
+export function longestWayLines({ plan, byKey, paint, width, durations }: Page): string[] {
+  const weight = (key: string): Millis =>
+    durations?.[key] ?? (durations === undefined ? limitOf(byKey.get(key)!) : 0)
+  const vertices = plan.nodes.map(node => ({ key: node.key, needs: [...node.needs, ...node.after] }))
+  const { path, length } = criticalPath(vertices, weight)
+  const steps = path
+    .filter(key => weight(key) > 0)
+    .map(key => `${plain(key)} ${paint.dim(durationText(weight(key)))}`)
+  if (steps.length === 0) return []
+  const by = durations === undefined ? 'by the time limits of one attempt each' : 'by the expected durations'
+  const people = plan.nodes.some(node => node.operation.kind === 'approval')
+    ? ', without the wait for people'
+    : ''
+  const shown =
+    steps.length <= 12 ? steps : [...steps.slice(0, 8), `${steps.length - 11} more`, ...steps.slice(-3)]
+  return [
+    `${paint.bold('Longest way')}  ${durationText(length)} ${paint.dim(`${by}${people}`)}`,
+    ...flowWords(
+      shown.map((step, i) => (i === 0 ? step : `→ ${step}`)),
+      width,
+    ),
+  ]
+}
+
+const limitOf = ({ operation, timeout }: PlanNode): Millis =>
+  operation.kind === 'wait' ? operation.duration : (timeout ?? 0)
+
+/** Painted pieces, as many on a line as fit. */
+function flowWords(pieces: readonly string[], width: number): string[] {
+  const lines: string[] = []
+  let used = 0
+  for (const piece of pieces) {
+    const columns = columnsOf(withoutPaint(piece))
+    const fits = lines.length > 0 && used + 1 + columns <= width
+    if (fits) lines[lines.length - 1] += ` ${piece}`
+    else lines.push(`  ${piece}`)
+    used = fits ? used + 1 + columns : 2 + columns
+  }
+  return lines
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the painter's own escapes
+const withoutPaint = (text: string): string => text.replaceAll(/\u001b\[\d+m/g, '')
+
+/** Every approval, and who may give it. */
+export function peopleLines(page: Page): string[] {
+  const { approvers, nodes } = page.plan
+  const rows = nodes.flatMap(({ key, operation }): [string, string][] => {
+    if (operation.kind !== 'approval') return []
+    const roles = Object.entries(operation.from).map(
+      ([role, count]) => `${count} ${role}${whoMay(approvers, role)}`,
+    )
+    const expires = operation.expires === null ? '' : `, within ${durationText(operation.expires)}`
+    const self = operation.self ? '; who starts the run counts too' : ''
+    const unsigned = approvers === null ? '; recorded unsigned' : ''
+    return [[key, `${roles.join(' and ')}${expires}${self}${unsigned}`]]
+  })
+  return section(page, 'Needs a person', rows)
+}
+
+function whoMay(approvers: Plan['approvers'], role: string): string {
+  if (approvers === null) return ''
+  const people = approvers.filter(({ roles }) => roles.includes(role)).map(({ person }) => person)
+  return ` (${people.length === 0 ? 'nobody has this role' : listText(people, 5)})`
+}
+
+/** What nothing takes back once it is done. */
+export const irreversibleLines = (page: Page): string[] =>
+  section(
+    page,
+    'Cannot be taken back',
+    page.plan.nodes.flatMap(({ key, undo }): [string, string][] =>
+      undo.kind === 'irreversible' ? [[key, undo.reason]] : [],
+    ),
+  )
+
+/** What a rollback passes over. Only what could have an effect of its own: a gate or a wait leaves nothing anyway. */
+export const leftLines = (page: Page): string[] =>
+  section(
+    page,
+    'Left as it is by a rollback',
+    page.plan.nodes.flatMap(({ key, operation, undo }): [string, string][] => {
+      if (undo.kind !== 'nothing') return []
+      if (operation.kind === 'step') return [[key, 'has no effect that lasts, it says']]
+      return operation.kind === 'notify' ? [[key, 'a message that was sent stays sent']] : []
+    }),
+  )
+
+/** What resume cannot decide by itself after a crash. */
+export const uncertainLines = (page: Page): string[] =>
+  section(
+    page,
+    'Asks a person where a crash cut it off',
+    page.plan.nodes.flatMap(({ key, operation }): [string, string][] =>
+      operation.kind === 'step' && !operation.idempotent && !operation.observable
+        ? [[key, 'it has neither `observe` nor `idempotent`']]
+        : [],
+    ),
+  )

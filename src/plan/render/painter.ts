@@ -1,0 +1,89 @@
+/**
+ * Colour and width for text that goes to a terminal or a file.
+ *
+ * Boundary: knows no plan. What comes from a team's definition goes through `plain` first, so that no name can
+ * move the cursor or forge a line.
+ */
+
+export interface Painter {
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly red: (text: string) => string
+  readonly green: (text: string) => string
+  readonly yellow: (text: string) => string
+  readonly cyan: (text: string) => string
+}
+
+/** Paints with ANSI escapes, or not at all. */
+export function painter(options: { readonly color: boolean }): Painter {
+  const paint =
+    (on: number, off: number) =>
+    (text: string): string =>
+      options.color && text !== '' ? `\u001b[${on}m${text}\u001b[${off}m` : text
+  return {
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+    red: paint(31, 39),
+    green: paint(32, 39),
+    yellow: paint(33, 39),
+    cyan: paint(36, 39),
+  }
+}
+
+/** The text on one line, without control characters or marks that turn the direction of writing. */
+export const plain = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�')
+
+const wide =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u
+const zero = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u
+
+/** How many columns a text without escapes takes in a terminal. */
+export function columnsOf(text: string): number {
+  let columns = 0
+  for (const character of text) columns += zero.test(character) ? 0 : wide.test(character) ? 2 : 1
+  return columns
+}
+
+export const padded = (text: string, columns: number): string =>
+  text + ' '.repeat(Math.max(0, columns - columnsOf(text)))
+
+/** A piece of a line: what it says, how wide it is meant to be, how it is painted. */
+export interface Cell {
+  readonly text: string
+  readonly columns?: number
+  readonly paint?: (text: string) => string
+}
+
+/**
+ * Cells side by side with two blanks between; what does not fit any more goes to a further line, indented. No
+ * text is ever cut off.
+ */
+export function flow(
+  cells: readonly Cell[],
+  options: { readonly width: number; readonly indent: number },
+): string[] {
+  const lines: string[] = []
+  let line = ''
+  let used = 0
+  for (const cell of cells) {
+    if (cell.text === '' && cell.columns === undefined) continue
+    const needed = columnsOf(cell.text)
+    const gap = used === 0 ? 0 : 2
+    if (used > 0 && used + gap + needed > options.width) {
+      lines.push(line.trimEnd())
+      line = ' '.repeat(options.indent)
+      used = options.indent
+    } else {
+      line += ' '.repeat(gap)
+      used += gap
+    }
+    const blanks = Math.max(0, (cell.columns ?? 0) - needed)
+    line += (cell.paint ?? same)(cell.text) + ' '.repeat(blanks)
+    used += needed + blanks
+  }
+  if (line.trim() !== '') lines.push(line.trimEnd())
+  return lines
+}
+
+const same = (text: string): string => text
