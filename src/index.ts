@@ -3,22 +3,38 @@
  *
  * Boundary: the package's whole public face. Names here are settled.
  */
-export { slack, webhook } from './definition/channel.ts'
+
 export type { Channel } from './definition/channel.ts'
+export { slack, webhook } from './definition/channel.ts'
+export type {
+  Check,
+  CommandLine,
+  CommandWithoutPasses,
+  CoverageWithoutAtLeast,
+  HttpTarget,
+  HttpWithoutAnswers,
+} from './definition/check.ts'
 export { command, coverage, http } from './definition/check.ts'
-export type { Check, Command, CommandLine, Coverage, HttpRequest, HttpTarget } from './definition/check.ts'
-export { app, service } from './definition/component.ts'
 export type { App, Component, Need, Service } from './definition/component.ts'
-export { environment, local } from './definition/environment.ts'
+export { app, service } from './definition/component.ts'
 export type { Environment, Platform } from './definition/environment.ts'
-export { param } from './definition/param.ts'
+export { environment, local } from './definition/environment.ts'
 export type { Param, Picked } from './definition/param.ts'
-export { modelOf, release } from './definition/release.ts'
+export { param } from './definition/param.ts'
 export type { Approver, FailurePolicy, Release } from './definition/release.ts'
-export { secret } from './definition/secret.ts'
+export { modelOf, release } from './definition/release.ts'
 export type { Secret, SecretSource } from './definition/secret.ts'
+export { secret } from './definition/secret.ts'
 export type { Parallel, Stage } from './definition/stage.ts'
-export type { Shape, Shell, ShellOutput, ShellProcess, StepContext, UndoContext, Verdict } from './definition/step.ts'
-export { allAtOnce, rolling } from './definition/strategy.ts'
+export type {
+  Shape,
+  Shell,
+  ShellOutput,
+  ShellProcess,
+  StepContext,
+  UndoContext,
+  Verdict,
+} from './definition/step.ts'
 export type { Strategy } from './definition/strategy.ts'
+export { allAtOnce, rolling } from './definition/strategy.ts'
 export type { Duration, Percentage, Value } from './definition/value.ts'

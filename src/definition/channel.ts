@@ -31,7 +31,9 @@ const channel = (kind: ChannelModel['kind'], url: string | Secret, name: string 
  * const audit = webhook('https://audit.techcorp.example/releases')
  * const operations = webhook(secret('OPERATIONS_HOOK'))
  */
-export const webhook = (url: string | Secret): Channel => channel('webhook', url, null)
+export function webhook(url: string | Secret): Channel {
+  return channel('webhook', url, null)
+}
 
 /**
  * Posts the message to a Slack channel, through an incoming webhook.
@@ -43,4 +45,6 @@ export const webhook = (url: string | Secret): Channel => channel('webhook', url
  *
  * const releases = slack(secret('SLACK_WEBHOOK'), '#releases')
  */
-export const slack = (url: Secret | string, name: `#${string}`): Channel => channel('slack', url, name)
+export function slack(url: Secret | string, name: `#${string}`): Channel {
+  return channel('slack', url, name)
+}

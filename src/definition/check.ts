@@ -41,20 +41,20 @@ export interface HttpTarget {
   readonly path: string
 }
 
-/** A measure of tests' coverage; `atLeast()` makes it a check. */
-export interface Coverage {
+/** Coverage without the figure that is asked for: `.atLeast(90)` makes it a check. */
+export interface CoverageWithoutAtLeast {
   /** Passes when the command exits with 0 and its report shows at least that many percent. */
   atLeast(percent: number): Check
 }
 
-/** A command; `passes()` makes it a check. */
-export interface Command {
+/** A command without what is asked of it: `.passes()` makes it a check. */
+export interface CommandWithoutPasses {
   /** Passes when the command exits with 0. */
   passes(): Check
 }
 
-/** A request; `answers()` makes it a check. */
-export interface HttpRequest {
+/** A request without the answer that is asked for: `.answers()` makes it a check. */
+export interface HttpWithoutAnswers {
   /** Passes when the answer's status is that one; 200 if left out. */
   answers(status?: number): Check
 }
@@ -77,8 +77,8 @@ const commandModel = (line: CommandLine, options: CommandOptions): CommandModel 
  *
  * const covered = coverage('npm test -- --coverage', { metric: 'branches' }).atLeast(90)
  */
-export const coverage = (line: CommandLine, options: CoverageOptions = {}): Coverage =>
-  freeze({
+export function coverage(line: CommandLine, options: CoverageOptions = {}): CoverageWithoutAtLeast {
+  return freeze({
     atLeast: (percent: number) =>
       check({
         [brand]: 'check',
@@ -89,6 +89,7 @@ export const coverage = (line: CommandLine, options: CoverageOptions = {}): Cove
         atLeast: percent,
       }),
   })
+}
 
 /**
  * Asks a command, run without a shell in the folder of the nearest package.json above the definition.
@@ -99,8 +100,11 @@ export const coverage = (line: CommandLine, options: CoverageOptions = {}): Cove
  * const scanned = command('npm run scan').passes()
  * const audited = command(['npm', 'audit', '--omit', 'dev'], { cwd: 'services' }).passes()
  */
-export const command = (line: CommandLine, options: CommandOptions = {}): Command =>
-  freeze({ passes: () => check({ [brand]: 'check', kind: 'command', command: commandModel(line, options) }) })
+export function command(line: CommandLine, options: CommandOptions = {}): CommandWithoutPasses {
+  return freeze({
+    passes: () => check({ [brand]: 'check', kind: 'command', command: commandModel(line, options) }),
+  })
+}
 
 const targetModel = (target: string | HttpTarget): Extract<CheckModel, { kind: 'http' }>['target'] =>
   typeof target === 'string'
@@ -123,7 +127,7 @@ const targetModel = (target: string | HttpTarget): Extract<CheckModel, { kind: '
  * const up = http({ component: auth, in: staging, path: '/health' }).answers()
  * const gone = http('https://techcorp.example/v1/login', { method: 'POST' }).answers(410)
  */
-export const http = (target: string | HttpTarget, options: HttpOptions = {}): HttpRequest => {
+export function http(target: string | HttpTarget, options: HttpOptions = {}): HttpWithoutAnswers {
   const asked = targetModel(target)
   const method = options.method ?? 'GET'
   return freeze({

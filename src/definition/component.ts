@@ -88,7 +88,8 @@ export interface AppOptions<Item, Time> extends ComponentOptions<Item, Time> {
 }
 
 const needModel = (of: string, need: unknown): NeedModel => {
-  const ranged = typeof need === 'object' && need !== null && model in need ? (need[model] as NeedModel) : null
+  const ranged =
+    typeof need === 'object' && need !== null && model in need ? (need[model] as NeedModel) : null
   if (ranged !== null && 'range' in ranged) return ranged
   const component = requireModel('component', need, `The component '${of}': needs`)
   return { component, range: null, at: component.at }
@@ -106,7 +107,10 @@ const healthModel = (health: string | HealthOptions<unknown> | undefined): Healt
 
 const envModel = (env: ComponentOptions<unknown, unknown>['env']): ComponentModel['env'] =>
   Object.fromEntries(
-    Object.entries(env ?? {}).map(([name, value]) => [name, modelIn('secret', value) ?? valueModel<ParamValue>(value)]),
+    Object.entries(env ?? {}).map(([name, value]) => [
+      name,
+      modelIn('secret', value) ?? valueModel<ParamValue>(value),
+    ]),
   )
 
 type Maker = typeof service | typeof app
@@ -156,10 +160,12 @@ const define = (
  *   health: { path: '/health', timeout: '30s' },
  * })
  */
-export const service = <const Name extends string, const Item = never, const Time extends string = never>(
+export function service<const Name extends string, const Item = never, const Time extends string = never>(
   name: Name,
   options: ComponentOptions<Item, Time> = {},
-): Service<Name> => define('service', name, options as never, service) as Service<Name>
+): Service<Name> {
+  return define('service', name, options as never, service) as Service<Name>
+}
 
 /**
  * Declares an app: a component that people use, deployed like any other.
@@ -171,7 +177,9 @@ export const service = <const Name extends string, const Item = never, const Tim
  * const auth = service('auth-service')
  * const web = app('web-app', { platform: 'web', needs: [auth] })
  */
-export const app = <const Name extends string, const Item = never, const Time extends string = never>(
+export function app<const Name extends string, const Item = never, const Time extends string = never>(
   name: Name,
   options: AppOptions<Item, Time> = {},
-): App<Name> => define('app', name, options as never, app) as App<Name>
+): App<Name> {
+  return define('app', name, options as never, app) as App<Name>
+}

@@ -35,8 +35,9 @@ export interface EnvironmentOptions {
  *
  * const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
  */
-export const local = (options: LocalOptions = {}): Platform =>
-  freeze({ [model]: { [brand]: 'platform', kind: 'local', cluster: options.cluster ?? null } })
+export function local(options: LocalOptions = {}): Platform {
+  return freeze({ [model]: { [brand]: 'platform', kind: 'local', cluster: options.cluster ?? null } })
+}
 
 /**
  * Declares a place where components run.
@@ -47,10 +48,10 @@ export const local = (options: LocalOptions = {}): Platform =>
  *
  * const production = environment('production', { on: local(), protect: true })
  */
-export const environment = <const Name extends string>(
+export function environment<const Name extends string>(
   name: Name,
   options: EnvironmentOptions,
-): Environment<Name> => {
+): Environment<Name> {
   const written: EnvironmentModel = {
     [brand]: 'environment',
     name,

@@ -58,7 +58,8 @@ export const modelIn = <Kind extends HandleKind>(kind: Kind, value: unknown): Mo
   return fits ? (carried as Models[Kind]) : null
 }
 
-const written = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : `a value of type ${typeof value}`)
+const written = (value: unknown): string =>
+  typeof value === 'string' ? `'${value}'` : `a value of type ${typeof value}`
 
 /**
  * The model that `value` carries, where no other value can stand for it.

@@ -145,7 +145,11 @@ export type CheckModel =
       readonly kind: 'http'
       readonly target:
         | string
-        | { readonly component: ComponentModel; readonly environment: EnvironmentModel; readonly path: string }
+        | {
+            readonly component: ComponentModel
+            readonly environment: EnvironmentModel
+            readonly path: string
+          }
       readonly method: string
       readonly status: number
     }

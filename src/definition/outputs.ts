@@ -20,23 +20,33 @@ export interface Unseen<Reason extends string> {
   readonly [unseen]: Reason
 }
 
+/**
+ * A map written out, so that an editor shows its entries and not how they came about.
+ * The detour over `infer` is what makes it forget.
+ */
+export type Plain<Map> = { [Name in keyof Map]: Map[Name] } extends infer Written ? Written : never
+
 /** The values of the steps that have certainly ended before: `outputs.NAME`. */
 export type Outputs<Made> = { readonly [Name in keyof Made]: Made[Name] }
 
 /** As {@link Outputs}, with the reasons why other steps' values are not there. */
-export type OutputsWithout<Made, Reason extends string> = {
+export type OutputsWithout<Reason extends string, Made> = {
   readonly [Name in keyof Made]: Made[Name] extends Unseen<Reason> ? never : Made[Name]
 }
 
-/** The entries that can be read. */
-export type Seen<Map> = { [Name in keyof Map as Map[Name] extends Unseen<string> ? never : Name]: Map[Name] }
+type IfSeen<Name, Value> = Value extends Unseen<string> ? never : Name
 
-type ReasonIn<Map> = { [Name in keyof Map]: Map[Name] extends Unseen<infer Reason> ? Reason : never }[keyof Map]
+/** The entries that can be read. */
+export type Seen<Map> = Plain<{ [Name in keyof Map as IfSeen<Name, Map[Name]>]: Map[Name] }>
+
+type ReasonIn<Map> = {
+  [Name in keyof Map]: Map[Name] extends Unseen<infer Reason> ? Reason : never
+}[keyof Map]
 
 /** What a step's `outputs` is. */
 export type Visible<Map> = [ReasonIn<Map>] extends [never]
   ? Outputs<Map>
-  : OutputsWithout<Seen<Map>, ReasonIn<Map>>
+  : OutputsWithout<ReasonIn<Map>, Seen<Map>>
 
 /** Names written literally: not those of an index signature, which may or may not be there. */
 type Literal<Map> = keyof { [Name in keyof Map as None extends Record<Name, 1> ? never : Name]: 1 }
@@ -46,22 +56,24 @@ export type NewStep<Name, Map> = Name extends Literal<Map> & string
   ? `there is a step '${Name}' already: give this one another name`
   : Name
 
-/** The map with one more step. */
-export type Adding<Map, Name extends PropertyKey, Value> = {
-  [Each in keyof Map | Name]: Each extends keyof Map ? Map[Each] : Value
-}
-
 /** Both maps as one. */
-export type Joined<Map, More> = {
-  [Each in keyof Map | keyof More]: Each extends keyof Map ? Map[Each] : Each extends keyof More ? More[Each] : never
-}
+export type Joined<Map, More> = Plain<{
+  [Each in keyof Map | keyof More]: Each extends keyof Map
+    ? Map[Each]
+    : Each extends keyof More
+      ? More[Each]
+      : never
+}>
+
+/** The map with one more step. */
+export type Adding<Map, Name extends PropertyKey, Value> = Joined<Map, { [Each in Name]: Value }>
 
 /** What a part made beyond what it was given. */
-export type Beyond<Made, Given> = Omit<Made, keyof Given>
+export type Beyond<Made, Given> = Plain<Omit<Made, keyof Given>>
 
 /** As seen from a part that runs beside those steps. */
 export type Beside<Made> = {
-  [Name in keyof Made]: Unseen<`'${Name & string}' runs beside this in parallel: put both into a .sequence() to read it`>
+  [Name in keyof Made]: Unseen<`'${Name & string}' may not have ended: it runs beside this`>
 }
 
 type NameIn<Maps> = Maps extends unknown ? keyof Maps : never
@@ -72,8 +84,8 @@ type ValueIn<Maps, Name> = Maps extends unknown ? (Name extends keyof Maps ? Map
  * What a stage is given, which waits for the stages `After` of `Stages`: their outputs, and an unseen entry
  * for every other step of the release.
  */
-export type GivenAfter<Stages, After extends keyof Stages> = {
+export type GivenAfter<Stages, After extends keyof Stages> = Plain<{
   [Name in NameIn<Stages[keyof Stages]>]: Name extends NameIn<Stages[After]>
     ? ValueIn<Stages[After], Name>
-    : Unseen<`'${Name & string}' is a step of a stage that this one does not wait for: name its stage in after`>
-}
+    : Unseen<`'${Name & string}' may not have ended: add its stage to after`>
+}>

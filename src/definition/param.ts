@@ -34,9 +34,14 @@ export interface Param<Name extends string = string, T = ParamValue>
    *   .stage('settle', s => s.wait(pace.pick({ quick: '2s', real: '30m' })))
    */
   pick<const Options extends { readonly [Choice in ChoiceOf<T>]: unknown }>(
-    options: Options,
+    options: OptionsOf<Options, ChoiceOf<T>>,
   ): Picked<Options[keyof Options]>
 }
+
+/** `Options` where each is one of the choices; otherwise the sentence that the editor shows. */
+type OptionsOf<Options, Choice> = [Exclude<keyof Options, Choice>] extends [never]
+  ? Options
+  : `'${Exclude<keyof Options, Choice> & string}' is none of the param's choices: leave it out`
 
 type ChoiceOf<T> = T extends ParamValue ? `${T}` : string
 
@@ -73,7 +78,11 @@ export interface ParamOptions<Choice, Default, Type> {
 }
 
 /** A param's type name, from what its options show. */
-const typeOf = (options: { readonly default?: unknown; readonly choices?: readonly unknown[]; readonly type?: unknown }) => {
+const typeOf = (options: {
+  readonly default?: unknown
+  readonly choices?: readonly unknown[]
+  readonly type?: unknown
+}) => {
   const shown = typeof (options.choices?.[0] ?? options.default)
   return (options.type ?? (shown === 'number' || shown === 'boolean' ? shown : 'string')) as TypeName
 }
@@ -91,7 +100,7 @@ const typeOf = (options: { readonly default?: unknown; readonly choices?: readon
  * const pace = param('pace', { choices: ['quick', 'real'], default: 'real' })
  * const shards = param('shards', { type: 'number' })
  */
-export const param = <
+export function param<
   const Name extends string,
   const Choice extends ParamValue = never,
   const Default extends ParamValue = never,
@@ -99,7 +108,7 @@ export const param = <
 >(
   name: Name,
   options: ParamOptions<Choice, Default, Type> = {},
-): Param<Name, ParamValueOf<Choice, Default, Type>> => {
+): Param<Name, ParamValueOf<Choice, Default, Type>> {
   const written: ParamModel = {
     [brand]: 'param',
     name,
@@ -110,7 +119,12 @@ export const param = <
     at: callSite(param),
   }
   const pick = (options: Readonly<Record<string, unknown>>) => {
-    const picked: PickModel = { [brand]: 'pick', param: written, options: copyOf(options), at: callSite(pick) }
+    const picked: PickModel = {
+      [brand]: 'pick',
+      param: written,
+      options: copyOf(options),
+      at: callSite(pick),
+    }
     return freeze({ [model]: picked })
   }
   return freeze({ name, pick, [model]: written }) as never

@@ -13,13 +13,13 @@ import type { Component } from './component.ts'
 import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
 import type { ApproverModel, CallSite, FailurePolicyName, ReleaseModel, StageModel } from './model.ts'
 import { brand } from './model.ts'
-import type { GivenAfter, None, Seen } from './outputs.ts'
+import type { GivenAfter, Joined, None, Plain, Seen } from './outputs.ts'
 import type { Param } from './param.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
 import type { Stage } from './stage.ts'
 import { ItemsBuilder, itemsFrom } from './stage-builder.ts'
-import type { Shape } from './step.ts'
+import type { AnyShape, Shape } from './step.ts'
 
 /**
  * What happens to the rest of a release when something in it has failed.
@@ -34,12 +34,12 @@ export type FailurePolicy = FailurePolicyName
 /** A person who may approve, and the key that the person signs with. */
 export interface Approver extends ApproverModel {}
 
-type ParamsOf<P extends Param> = {
+type ParamsOf<P extends Param> = Plain<{
   readonly [Name in P['name']]: P extends Param<Name, infer T> ? T : never
-}
+}>
 
-/** The sentence for a policy that is none; nothing for one that is. */
-type NoPolicy<Policy> = Policy extends FailurePolicy
+/** `Policy` where it is one; otherwise the sentence that the editor shows. */
+type PolicyOf<Policy> = Policy extends FailurePolicy
   ? Policy
   : `'${Policy & string}' is not a failure policy: write 'stop', 'rollback-all', 'rollback-dependents' or 'continue-partial'`
 
@@ -62,7 +62,7 @@ export interface StageOptions<After, Policy, Stages> {
   /** The stages that this one waits for; every stage written above it if left out. */
   readonly after?: readonly StageAbove<After, Stages>[]
   /** What happens when something in this stage fails; as the release says if left out. */
-  readonly onFailure?: FailurePolicy | NoPolicy<Policy>
+  readonly onFailure?: PolicyOf<Policy>
 }
 
 export interface ReleaseOptions<Components extends string, P extends Param, Secrets extends string> {
@@ -92,7 +92,8 @@ export interface ReleaseOptions<Components extends string, P extends Param, Secr
  *
  * `Of` is what it holds; `Stages` is, for each stage, what its end leaves for stages that wait for it.
  */
-export interface Release<in out Of extends Shape = Shape, in out Stages = None> extends Handle<ReleaseModel> {
+export interface Release<in out Of extends AnyShape = Shape, in out Stages = None>
+  extends Handle<ReleaseModel> {
   readonly name: string
 
   /**
@@ -120,7 +121,7 @@ export interface Release<in out Of extends Shape = Shape, in out Stages = None> 
     const Name extends string,
     Made,
     const After extends string = keyof Stages & string,
-    const Policy extends string = never,
+    const Policy extends string = FailurePolicy,
   >(
     name: NewStage<Name, Stages>,
     options: StageOptions<After, Policy, Stages>,
@@ -137,12 +138,10 @@ export interface Release<in out Of extends Shape = Shape, in out Stages = None> 
    *   .stage('settle', s => s.wait('1m'))
    *   .onFailure('rollback-all')
    */
-  onFailure<const Policy extends string = never>(policy: FailurePolicy | NoPolicy<Policy>): Release<Of, Stages>
+  onFailure<const Policy extends string = FailurePolicy>(policy: PolicyOf<Policy>): Release<Of, Stages>
 }
 
-type WithStage<Stages, Name extends string, Made> = {
-  [Each in keyof Stages | Name]: Each extends keyof Stages ? Stages[Each] : Seen<Made>
-}
+type WithStage<Stages, Name extends string, Made> = Joined<Stages, { [Each in Name]: Seen<Made> }>
 
 interface Options {
   readonly after?: readonly string[]
@@ -200,21 +199,23 @@ class ReleaseBuilder {
  *   .stage('production', s => s.deploy([auth], { to: production, with: rolling() }))
  *   .onFailure('rollback-all')
  */
-export const release = <
+export function release<
   const Components extends string = never,
   const P extends Param = never,
   const Secrets extends string = never,
 >(
   name: string,
   options: ReleaseOptions<Components, P, Secrets>,
-): Release<Shape<Components, ParamsOf<P>, Secrets>> => {
+): Release<Shape<Components, ParamsOf<P>, Secrets>> {
   const written: ReleaseModel = {
     [brand]: 'release',
     name,
     version: valueModel(options.version),
     codename: options.codename ?? null,
     targetDate: options.targetDate ?? null,
-    components: (options.components ?? []).map(each => requireModel('component', each, 'release: components')),
+    components: (options.components ?? []).map(each =>
+      requireModel('component', each, 'release: components'),
+    ),
     params: (options.params ?? []).map(each => requireModel('param', each, 'release: params')),
     secrets: (options.secrets ?? []).map(each => requireModel('secret', each, 'release: secrets')),
     approvers: copyOf(options.approvers ?? null),
@@ -237,4 +238,6 @@ export const release = <
  *
  * const stages = modelOf(release('phoenix', { version: '3.0.0' }))?.stages ?? []
  */
-export const modelOf = (value: unknown): ReleaseModel | null => modelIn('release', value)
+export function modelOf(value: unknown): ReleaseModel | null {
+  return modelIn('release', value)
+}

@@ -49,7 +49,12 @@ const sourceModel = (name: string, source: SecretSource | undefined): SecretMode
  *     }, { idempotent: true })
  *     .notify(slack(secret('SLACK_WEBHOOK'), '#releases')))
  */
-export const secret = <const Name extends string>(name: Name, source?: SecretSource): Secret<Name> => {
-  const written: SecretModel = { [brand]: 'secret', name, from: sourceModel(name, source), at: callSite(secret) }
+export function secret<const Name extends string>(name: Name, source?: SecretSource): Secret<Name> {
+  const written: SecretModel = {
+    [brand]: 'secret',
+    name,
+    from: sourceModel(name, source),
+    at: callSite(secret),
+  }
   return freeze({ name, [model]: written })
 }

@@ -40,7 +40,8 @@ const retryModel = (retry: Options['retry']): RetryModel | null => {
   return { limit: retry.limit, delay: retry.delay ?? null, maxDelay: retry.maxDelay ?? null }
 }
 
-const timeModel = (time: unknown): Value<string> | null => (time === undefined ? null : valueModel<string>(time))
+const timeModel = (time: unknown): Value<string> | null =>
+  time === undefined ? null : valueModel<string>(time)
 
 const requireFunction = <T>(value: T, what: string): T => {
   if (typeof value === 'function') return value
@@ -86,8 +87,7 @@ export class ItemsBuilder {
     return this.#with({
       kind: 'gate',
       name,
-      check:
-        typeof check === 'function' ? check : requireModel('check', check, `The gate '${name}'`),
+      check: typeof check === 'function' ? check : requireModel('check', check, `The gate '${name}'`),
       required: options.required ?? true,
       timeout: timeModel(options.timeout),
       retry: retryModel(options.retry),
@@ -147,7 +147,11 @@ export class ItemsBuilder {
 
   parallel(build: Build): ItemsBuilder {
     const at = callSite(this.parallel)
-    return this.#with({ kind: 'parallel', items: itemsFrom(build(new ItemsBuilder('parallel')), 'parallel'), at })
+    return this.#with({
+      kind: 'parallel',
+      items: itemsFrom(build(new ItemsBuilder('parallel')), 'parallel'),
+      at,
+    })
   }
 
   sequence(build: Build): ItemsBuilder {

@@ -19,6 +19,9 @@ export interface Shape<
   readonly secrets: Secrets
 }
 
+/** Any shape at all. */
+export type AnyShape = Shape<string, unknown, string>
+
 /** What a command printed, and how it ended. */
 export interface ShellOutput {
   readonly stdout: string
@@ -65,7 +68,7 @@ export interface Shell {
 }
 
 /** What a step's function is given. */
-export interface StepContext<Of extends Shape = Shape, Given = None> {
+export interface StepContext<Of extends AnyShape = Shape, Given = None> {
   /** Runs commands. */
   readonly $: Shell
   /** What earlier steps returned: those that have certainly ended before this one starts. */
@@ -85,7 +88,7 @@ export interface StepContext<Of extends Shape = Shape, Given = None> {
 }
 
 /** What a step's `undo` is given. */
-export interface UndoContext<Of extends Shape, Given, Value> extends StepContext<Of, Given> {
+export interface UndoContext<Of extends AnyShape, Given, Value> extends StepContext<Of, Given> {
   /** What the step returned; undefined if it was cut off. */
   readonly value: Value | undefined
 }
@@ -115,10 +118,17 @@ type NotJson<T, Left extends unknown[] = Deep> =
               : never
       : never
 
+/** The sentence for a value with parts that JSON cannot hold. `any` stands where another error is shown already. */
+type Unrecordable<Parts> = [Parts] extends [never]
+  ? never
+  : [unknown] extends [Parts]
+    ? never
+    : "a step's value is recorded as JSON, which has no functions, dates, maps or bigints: return plain data, or nothing"
+
 /** `Returned` where it can be recorded; otherwise the sentence that the editor shows. */
-export type ReturnOf<Returned> = [NotJson<Awaited<Returned>>] extends [never]
+export type ReturnOf<Returned> = [Unrecordable<NotJson<Awaited<Returned>>>] extends [never]
   ? Returned
-  : "a step's value is recorded as JSON, which has no functions, dates, maps or bigints: return plain data, or nothing"
+  : Unrecordable<NotJson<Awaited<Returned>>>
 
 /** What a gate's own function returns: passed or not, and a line for people. */
 export interface Verdict {
@@ -127,13 +137,13 @@ export interface Verdict {
 }
 
 /** A team's own check, for `.gate()`. */
-export type CheckFunction<Of extends Shape, Given> = (
+export type CheckFunction<Of extends AnyShape, Given> = (
   context: StepContext<Of, Given>,
 ) => boolean | Verdict | Promise<boolean | Verdict>
 
 type MaybePromise<T> = T | Promise<T>
 
-export interface StepOptions<Of extends Shape, Given, Value, Time extends Written> {
+export interface StepOptions<Of extends AnyShape, Given, Value, Time extends Written> {
   /** Attempts after the first, or those and the time between them; none if left out. */
   readonly retry?: Retries<Time>
   /** Time limit of one attempt. */

@@ -38,14 +38,12 @@ export interface AllAtOnceOptions<Time> {
  * const careful = rolling()
  * const quick = rolling({ batch: '25%', maxUnavailable: 1, progressDeadline: '5m' })
  */
-export const rolling = <
+export function rolling<
   const Batch extends Written | number = never,
   const Unavailable extends Written | number = never,
   const Time extends Written = never,
->(
-  options: RollingOptions<Batch, Unavailable, Time> = {},
-): Strategy =>
-  freeze({
+>(options: RollingOptions<Batch, Unavailable, Time> = {}): Strategy {
+  return freeze({
     [model]: {
       [brand]: 'strategy',
       kind: 'rolling',
@@ -54,6 +52,7 @@ export const rolling = <
       progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
     },
   })
+}
 
 /**
  * Replaces all instances of a component together.
@@ -63,13 +62,14 @@ export const rolling = <
  *
  * const together = allAtOnce({ progressDeadline: '2m' })
  */
-export const allAtOnce = <const Time extends Written = never>(
+export function allAtOnce<const Time extends Written = never>(
   options: AllAtOnceOptions<Time> = {},
-): Strategy =>
-  freeze({
+): Strategy {
+  return freeze({
     [model]: {
       [brand]: 'strategy',
       kind: 'all-at-once',
       progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
     },
   })
+}

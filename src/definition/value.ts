@@ -18,14 +18,29 @@ export type Value<T> = T | Param<string, T> | Picked<T>
 /** What {@link DurationOf} is asked about: text, or what a param decides. */
 export type Written = string | Param | Picked<unknown>
 
+/** What is no length of time although its number reads as one: `'2 s'`, `'-1s'`. */
+type Untidy = `${string} ${string}` | `-${string}`
+
+/** The sentence for what is no duration; nothing for what is one. */
+type NoDuration<T> = T extends Untidy
+  ? `'${T}' is not a duration: write a number and ms, s, m, h or d, such as '30s', '10m' or '3d'`
+  : T extends Duration
+    ? never
+    : T extends string
+      ? string extends T
+        ? "a duration is checked as it is written: give it literally, such as '30s', or as a param"
+        : `'${T}' is not a duration: write a number and ms, s, m, h or d, such as '30s', '10m' or '3d'`
+      : "this is not a duration: write a number and ms, s, m, h or d, such as '30s', '10m' or '3d'"
+
+type Unless<Sentence, T> = [Sentence] extends [never] ? T : Sentence
+
 /** `T` where it is a duration; otherwise the sentence that the editor shows. */
-export type DurationOf<T> = T extends Duration | Param<string, string> | Picked<Duration>
-  ? T
-  : T extends string
-    ? string extends T
-      ? "a duration is checked as it is written: give it literally, such as '30s', or as a param"
-      : `'${T}' is not a duration: write a number and ms, s, m, h or d, such as '30s', '10m' or '3d'`
-    : "not a duration: write a number and ms, s, m, h or d, such as '30s', '10m' or '3d'"
+export type DurationOf<T> =
+  T extends Param<string, string>
+    ? T
+    : T extends Picked<infer Each>
+      ? Unless<NoDuration<Each>, T>
+      : Unless<NoDuration<T>, T>
 
 /** `T` where it is a count or a percentage; otherwise the sentence that the editor shows. */
 export type AmountOf<T> = T extends

@@ -10,13 +10,13 @@ import {
   environment,
   http,
   local,
-  modelOf,
+  type modelOf,
   param,
   release,
   rolling,
-  secret,
   type Shape,
   type Stage,
+  secret,
   service,
   slack,
   webhook,
@@ -35,7 +35,12 @@ const pause = param('pause', { default: '10s' })
 const auth = service('auth-service', {
   critical: true,
   instances: { staging: 1, production: 4 },
-  env: { PACE: pace, LEVEL: pace.pick({ quick: 'debug', real: 'info' }), KEY: secret('AUTH_KEY'), PORT_BASE: 4000 },
+  env: {
+    PACE: pace,
+    LEVEL: pace.pick({ quick: 'debug', real: 'info' }),
+    KEY: secret('AUTH_KEY'),
+    PORT_BASE: 4000,
+  },
 })
 const payment = service('payment-service', { critical: true, needs: [auth], group: 2, version: '3.1.0' })
 const order = service('order-service', {
@@ -45,7 +50,12 @@ const order = service('order-service', {
   health: { path: '/healthz', timeout: '30s', interval: '250ms' },
   version,
 })
-const web = app('web-app', { platform: 'web', needs: [auth, payment, order], health: '/', start: 'node main.js' })
+const web = app('web-app', {
+  platform: 'web',
+  needs: [auth, payment, order],
+  health: '/',
+  start: 'node main.js',
+})
 const services = [auth, payment, order]
 
 const staging = environment('staging', { on: local() })
@@ -58,7 +68,9 @@ const operations = slack(secret('SLACK_WEBHOOK'), '#releases')
 const scanned = (line: string): Check => command(line).passes()
 
 const checked = (s: Stage) =>
-  s.gate('piece: lint', command('npm run lint').passes()).step('lines', async () => 1200, { idempotent: true })
+  s
+    .gate('piece: lint', command('npm run lint').passes())
+    .step('lines', async () => 1200, { idempotent: true })
 
 const signed = (s: Stage<Shape, { image: { digest: string } }>) =>
   s.step('signature', ({ outputs }) => ({ of: outputs.image.digest }), { idempotent: true })
@@ -80,8 +92,14 @@ export default release('phoenix', {
 })
   .stage('preflight', s =>
     s
-      .gate('unit tests', coverage('npm test', { metric: 'branches', report: 'coverage/lcov.info' }).atLeast(90))
-      .gate('scan', scanned('npm run scan'), { timeout: '10m', retry: { limit: 2, delay: '1s', maxDelay: '1m' } })
+      .gate(
+        'unit tests',
+        coverage('npm test', { metric: 'branches', report: 'coverage/lcov.info' }).atLeast(90),
+      )
+      .gate('scan', scanned('npm run scan'), {
+        timeout: '10m',
+        retry: { limit: 2, delay: '1s', maxDelay: '1m' },
+      })
       .gate('audit', command(['npm', 'audit'], { cwd: 'web' }).passes(), { required: false, retry: 1 })
       .gate('old answer', http('https://techcorp.example/health', { method: 'HEAD' }).answers())
       .gate('params fit', ({ params }) => {
@@ -130,7 +148,11 @@ export default release('phoenix', {
       .use(signed)
       .use(checked)
       .use(named('api'))
-      .use(s => s.step('inline', ({ outputs, params }) => `${params.pace} ${outputs.signature.of}`, { idempotent: true }))
+      .use(s =>
+        s.step('inline', ({ outputs, params }) => `${params.pace} ${outputs.signature.of}`, {
+          idempotent: true,
+        }),
+      )
       .step('told', ({ log }) => log('built'), { undo: 'none', retry: { limit: 1 } })
       .step('readable', ({ outputs }) => {
         same<
@@ -152,7 +174,9 @@ export default release('phoenix', {
       .parallel(p =>
         p
           .gate('size', ({ outputs }) => outputs.lines < 5000)
-          .each(['css', 'js'], (p, kind) => p.step(`asset-${kind}`, async () => ({ kind, bytes: 10 }), { idempotent: true }))
+          .each(['css', 'js'], (p, kind) =>
+            p.step(`asset-${kind}`, async () => ({ kind, bytes: 10 }), { idempotent: true }),
+          )
           .each(['a', 'b'] as const, (p, kind) => p.sequence(s => s.step(`part-${kind}`, () => kind)))
           .sequence(s =>
             s
@@ -168,9 +192,11 @@ export default release('phoenix', {
       .each(services, (s, item) => s.step(`notes-${item.name}`, () => item.name, { idempotent: true }))
       .sequence(s => s.step('third', ({ outputs }) => outputs.second + 1, { idempotent: true }))
       .step('all', ({ outputs }) => {
-        same<typeof outputs['asset-css'], { kind: 'css' | 'js'; bytes: number }>(true)
-        same<typeof outputs['part-a'], 'a' | 'b'>(true)
-        same<typeof outputs['notes-order-service'], 'auth-service' | 'payment-service' | 'order-service'>(true)
+        same<(typeof outputs)['asset-css'], { kind: 'css' | 'js'; bytes: number }>(true)
+        same<(typeof outputs)['part-a'], 'a' | 'b'>(true)
+        same<(typeof outputs)['notes-order-service'], 'auth-service' | 'payment-service' | 'order-service'>(
+          true,
+        )
         return [outputs.first, outputs.second, outputs.third, outputs['named-web'], outputs['named-api']]
       }),
   )
@@ -191,7 +217,11 @@ export default release('phoenix', {
     s
       .deploy(services, {
         to: production,
-        with: rolling({ batch: '25%', maxUnavailable: pace.pick({ quick: 1, real: '10%' }), progressDeadline: pause }),
+        with: rolling({
+          batch: '25%',
+          maxUnavailable: pace.pick({ quick: 1, real: '10%' }),
+          progressDeadline: pause,
+        }),
       })
       .wait(pace.pick({ quick: '2s', real: '30m' }))
       .wait(pause)

@@ -1,0 +1,7 @@
+import { release } from 'release-as-code'
+
+export default release('phoenix', { version: '3.0.0' })
+  // wrong
+  .stage('preflight', { onFailure: 'ignore' }, s => s.wait('1s'))
+  // wrong
+  .onFailure('rollback')

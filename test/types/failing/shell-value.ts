@@ -1,0 +1,11 @@
+import { release, secret } from 'release-as-code'
+
+export default release('phoenix', { version: '3.0.0', secrets: [secret('TOKEN')] })
+  .stage('build', s => s
+    .step('image', async ({ $, secrets }) => {
+      const tag: string | undefined = undefined
+      // wrong
+      await $`npm run image -- ${tag}`
+      // wrong
+      await $`npm run image -- ${secrets.TOKEN}`
+    }))

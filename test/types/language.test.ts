@@ -1,0 +1,197 @@
+/**
+ * What a person sees while writing a release: problems, hovers, completions, documentation.
+ *
+ * The texts are kept in misuse.txt and hovers.txt: read them when they change, they are the product.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Editor, type Position, type Problem } from './editor.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const here = fileURLToPath(new URL('.', import.meta.url))
+const failing = join(here, 'failing')
+
+const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n')
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter(name => name.endsWith('.ts'))
+    .sort()
+    .map(name => join(folder, name))
+
+/** Lines, from 0, of which the line above says that they are wrong. */
+const wrongLines = (file: string): number[] =>
+  linesOf(file).flatMap((line, index) => (line.trim() === '// wrong' ? [index + 1] : []))
+
+const renderProblem = (file: string, problem: Problem): string => {
+  const { line, character } = problem.range.start
+  return `${basename(file)}:${line + 1}:${character + 1}\n  ${linesOf(file)[line]?.trim()}\n  ${problem.message.replaceAll('\n', '\n  ')}`
+}
+
+/** The words that `^?` points at in the line above, and those of a line of several. */
+const marked = (file: string): { position: Position; word: string }[] => {
+  const lines = linesOf(file)
+  return lines.flatMap((line, index) =>
+    [...line.matchAll(/\^\?/g)].map(({ index: character }) => {
+      const position = { line: index - 1, character }
+      const word = /^[\w$]+/.exec(lines[index - 1]?.slice(character) ?? '')?.[0] ?? ''
+      return { position, word }
+    }),
+  )
+}
+
+const signatureOf = (hover: string): string => /^```\w*\n([\s\S]*?)\n```/.exec(hover)?.[1] ?? hover
+
+const documentationOf = (hover: string): string => hover.replace(/^```\w*\n[\s\S]*?\n```/, '').trim()
+
+let editor: Editor
+beforeAll(async () => {
+  editor = await Editor.open(root)
+})
+afterAll(() => editor.close())
+
+describe('what is meant compiles', () => {
+  for (const name of ['everything.ts', 'phoenix.ts', 'shell.ts', 'hovers.ts']) {
+    test(name, async () => {
+      expect(await editor.problems(join(here, name))).toEqual([])
+    })
+  }
+})
+
+describe('what is wrong says what to write instead', () => {
+  for (const file of filesIn(failing)) {
+    test(`${basename(file)} is wrong where it says so, and nowhere else`, async () => {
+      const lines = (await editor.problems(file)).map(problem => problem.range.start.line)
+      expect([...new Set(lines)].sort((a, b) => a - b)).toEqual(wrongLines(file))
+      expect(lines.length).toBe(wrongLines(file).length)
+    })
+  }
+
+  test('the texts', async () => {
+    const texts: string[] = []
+    for (const file of filesIn(failing)) {
+      for (const problem of await editor.problems(file)) texts.push(renderProblem(file, problem))
+    }
+    await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot('misuse.txt')
+  })
+})
+
+describe('what is shown over a word', () => {
+  test('the texts', async () => {
+    const file = join(here, 'hovers.ts')
+    const texts: string[] = []
+    for (const { position, word } of marked(file)) {
+      const shown = signatureOf(await editor.hover(file, position))
+      texts.push(`${word}, line ${position.line + 1}\n  ${shown.replaceAll('\n', '\n  ')}`)
+    }
+    await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot('hovers.txt')
+  })
+})
+
+describe('what is offered', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'language-'))
+  beforeAll(() => prepare(folder))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  /** `|` in the code is the place of the cursor. */
+  const offered = async (name: string, code: string): Promise<readonly string[]> => {
+    const before = code.slice(0, code.indexOf('|')).split('\n')
+    const file = join(folder, `${name}.ts`)
+    writeFileSync(file, code.replace('|', ''))
+    return editor.completions(file, { line: before.length - 1, character: before.at(-1)?.length ?? 0 })
+  }
+
+  const begun = `import { release } from 'release-as-code'
+    const begun = release('phoenix', { version: '3.0.0' })
+      .stage('one', s => s.step('image', () => 1)).stage('two', s => s.wait('1s'))`
+
+  test('after: the stages above', async () => {
+    expect(await offered('after', `${begun}.stage('three', { after: ['|'] }, s => s)`)).toEqual(['one', 'two'])
+  })
+
+  test('policies', async () => {
+    expect(await offered('policy', `${begun}.onFailure('|')`)).toEqual(
+      expect.arrayContaining(['continue-partial', 'rollback-all', 'rollback-dependents', 'stop']),
+    )
+  })
+
+  test('the words of a stage', async () => {
+    expect(await offered('stage', `${begun}.stage('three', s => s.|)`)).toEqual(
+      expect.arrayContaining(['gate', 'approval', 'deploy', 'wait', 'notify', 'step', 'parallel', 'sequence', 'each', 'use']),
+    )
+  })
+
+  test('outputs', async () => {
+    const code = `${begun}.stage('three', s => s.step('read', ({ outputs }) => outputs.|))`
+    expect(await offered('outputs', code)).toEqual(['image'])
+  })
+
+  test('nothing of the inside', async () => {
+    expect(await offered('inside', `${begun}.|`)).toEqual(['name', 'onFailure', 'stage'])
+  })
+})
+
+describe('the documentation', () => {
+  const index = join(root, 'src', 'index.ts')
+  const sources = filesIn(join(root, 'src', 'definition'))
+  const folder = mkdtempSync(join(tmpdir(), 'examples-'))
+  beforeAll(() => prepare(folder))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  /** Every name that the package exports, and where it stands. */
+  const exported = linesOf(index).flatMap((line, number) =>
+    line.startsWith('export') || line.startsWith('  ')
+      ? [...line.replace(/from .*/, '').matchAll(/\b(?!export\b|type\b)\w+/g)].map(({ 0: name, index: character }) => ({
+          name,
+          position: { line: number, character },
+        }))
+      : [],
+  )
+
+  test('every export is explained, and every function shown in use', async () => {
+    const lacking: string[] = []
+    for (const { name, position } of exported) {
+      const shown = await editor.hover(index, position)
+      const isFunction = signatureOf(shown).includes('function ')
+      if (documentationOf(shown) === '') lacking.push(`${name}: says nothing`)
+      if (isFunction && !shown.includes('@example')) lacking.push(`${name}: shows no example`)
+    }
+    expect(exported.length).toBeGreaterThan(30)
+    expect(lacking).toEqual([])
+  })
+
+  const examples = sources.flatMap(file =>
+    [...readFileSync(file, 'utf8').matchAll(/@example\n([\s\S]*?)\*\//g)].map((match, number) => ({
+      name: `${basename(file, '.ts')}-${number + 1}`,
+      code: (match[1] ?? '').replaceAll(/^ *\* ?/gm, ''),
+    })),
+  )
+
+  test('there are examples', () => {
+    expect(examples.length).toBeGreaterThan(20)
+  })
+
+  for (const { name, code } of examples) {
+    test(`the example ${name} compiles`, async () => {
+      const file = join(folder, `${name}.ts`)
+      writeFileSync(file, code)
+      expect(await editor.problems(file)).toEqual([])
+    })
+  }
+})
+
+/** Makes a folder in which a file compiles as it would beside a project's definition. */
+function prepare(folder: string): void {
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  const settings = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: { noUnusedLocals: false },
+    include: ['*.ts'],
+    exclude: [],
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings))
+}
