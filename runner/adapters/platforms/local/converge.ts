@@ -1,0 +1,277 @@
+/**
+ * Brings a component's slots to a revision.
+ *
+ * A slot goes through:
+ *
+ *     old ──start new beside it──▶ old + new, unrouted ──healthy──▶ new routed, old taken out (one step)
+ *         ──drained──▶ old ended ──▶ new
+ *
+ * With `maxUnavailable` above 0 so many old ones are taken out, drained and ended first.
+ *
+ * Invariants:
+ *  V1. What runs the revision and is healthy is not touched.
+ *  V2. Up to the step in which the new are routed, a failure or an abort ends the new and leaves the old; from
+ *      that step on the change is brought to its end.
+ *  V3. Every state that a crash can leave is one that this begins from: it reads what is there and finishes it.
+ *  V4. The fence is checked before each start and each change of routes.
+ */
+import { canonicalJson } from '../../../../src/plan/canonical.ts'
+import type { Revision } from '../../../../src/plan/plan.ts'
+import type { Desired, PlatformContext } from '../../../../src/run/ports.ts'
+import { assertFence } from './component-lock.ts'
+import type { Route } from './gateway/protocol.ts'
+import { changeRoutes, drainInstance, ensureGateway, recordedGateway, routesOf } from './gateway-client.ts'
+import {
+  awaitHealth,
+  cancelled,
+  discard,
+  endAndForget,
+  found,
+  isHealthy,
+  isRunning,
+  startInstance,
+} from './instance.ts'
+import { type InstanceRecord, readRecords } from './instance-records.ts'
+import type { Site } from './world.ts'
+
+interface Job {
+  readonly site: Site
+  readonly desired: Desired
+  readonly context: PlatformContext
+}
+
+/** What a slot has and what is to become of it. */
+interface SlotState {
+  readonly slot: number
+  /** Runs the revision and is healthy: stays. */
+  readonly keeper: InstanceRecord | null
+  /** Runs the revision and is not healthy, or not yet. */
+  readonly candidate: InstanceRecord | null
+  /** Everything else that is there. */
+  readonly others: readonly InstanceRecord[]
+  /** Whether anything healthy is there. */
+  readonly serving: boolean
+}
+
+/** The instance that a slot is to have, and what goes for it. */
+interface Replacement {
+  readonly slot: number
+  readonly fresh: InstanceRecord
+  readonly others: readonly InstanceRecord[]
+}
+
+const placeOf = (site: Site) => ({
+  home: site.world.home,
+  cluster: site.world.cluster,
+  environment: site.environment,
+  component: site.component,
+})
+
+/** See {@link Platform.converge}. */
+export const convergeSlots = async (
+  site: Site,
+  desired: Desired,
+  context: PlatformContext,
+): Promise<void> => {
+  const job: Job = { site, desired, context }
+  await assertFence(placeOf(site), context.fence)
+  if (context.signal.aborted) throw cancelled(desired)
+  const records = (await readRecords(site.folders.instances, site.component)).filter(
+    record => record.slot >= desired.from && record.slot < desired.to,
+  )
+  if (desired.revision === null) return retire(job, records)
+  await ensureGateway(site.folders.gateway)
+  await bringTo(job, desired.revision, await assessAll(desired, desired.revision, records))
+}
+
+const assessAll = (
+  { from, to }: Desired,
+  revision: Revision,
+  records: readonly InstanceRecord[],
+): Promise<readonly SlotState[]> =>
+  Promise.all(
+    Array.from({ length: to - from }, (_, index) => from + index).map(slot =>
+      assess(
+        slot,
+        revision,
+        records.filter(record => record.slot === slot),
+      ),
+    ),
+  )
+
+const assess = async (
+  slot: number,
+  revision: Revision,
+  records: readonly InstanceRecord[],
+): Promise<SlotState> => {
+  const wanted = canonicalJson(revision)
+  const healthy = await Promise.all(records.map(isHealthy))
+  const isWanted = (record: InstanceRecord) => canonicalJson(record.revision) === wanted
+  const keeper = records.find((record, index) => healthy[index] && isWanted(record)) ?? null
+  const candidate = keeper ?? records.find(record => isRunning(record) && isWanted(record)) ?? null
+  return {
+    slot,
+    keeper,
+    candidate: keeper ? null : candidate,
+    others: records.filter(record => record !== candidate),
+    serving: healthy.includes(true),
+  }
+}
+
+const bringTo = async (job: Job, revision: Revision, slots: readonly SlotState[]): Promise<void> => {
+  await takeOver(
+    job,
+    slots.flatMap(({ slot, keeper, others }) => (keeper ? [{ slot, fresh: keeper, others }] : [])),
+  )
+  const lacking = slots.filter(state => !state.keeper)
+  const { maxUnavailable } = job.desired
+  if (maxUnavailable === 0) return replace(job, revision, lacking)
+  // Slots without anything healthy are unavailable as it is: they come first and take nothing away.
+  await replace(
+    job,
+    revision,
+    lacking.filter(state => !state.serving),
+  )
+  const serving = lacking.filter(state => state.serving)
+  for (let from = 0; from < serving.length; from += maxUnavailable) {
+    const window = serving.slice(from, from + maxUnavailable)
+    if (job.context.signal.aborted) throw cancelled(job.desired)
+    await retire(
+      job,
+      window.flatMap(state => state.others),
+    )
+    await replace(
+      job,
+      revision,
+      window.map(state => ({ ...state, others: [] })),
+    )
+  }
+}
+
+/** Starts all, and only when all are healthy lets them take over. */
+const replace = async (job: Job, revision: Revision, slots: readonly SlotState[]): Promise<void> => {
+  if (slots.length === 0) return
+  const replacements = await startAll(job, revision, slots)
+  try {
+    if (job.context.signal.aborted) throw cancelled(job.desired)
+    await route(job, replacements)
+  } catch (error) {
+    await Promise.all(replacements.map(({ fresh }) => discard(job.site, fresh)))
+    throw error
+  }
+  await endOthers(job, replacements)
+}
+
+const startAll = async (
+  job: Job,
+  revision: Revision,
+  slots: readonly SlotState[],
+): Promise<readonly Replacement[]> => {
+  const { port } = await ensureGateway(job.site.folders.gateway)
+  const stop = new AbortController()
+  // One that fails stops the others: the call has failed, and they would only be ended again.
+  const context = { ...job.context, signal: AbortSignal.any([job.context.signal, stop.signal]) }
+  let cause: unknown
+  const started = await Promise.allSettled(
+    slots.map(state =>
+      startOne({ ...job, context }, { revision, gateway: `http://127.0.0.1:${port}` }, state).catch(error => {
+        cause ??= error
+        stop.abort()
+        throw error
+      }),
+    ),
+  )
+  const whole = started.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  if (cause === undefined) return whole
+  await Promise.all(whole.map(({ fresh }) => discard(job.site, fresh)))
+  throw cause
+}
+
+const startOne = async (
+  job: Job,
+  { revision, gateway }: { readonly revision: Revision; readonly gateway: string },
+  state: SlotState,
+): Promise<Replacement> => {
+  const { site, context } = job
+  const { slot, candidate, others } = state
+  if (candidate && (await comesUp(job, candidate))) return { slot, fresh: candidate, others }
+  await assertFence(placeOf(site), context.fence)
+  if (context.signal.aborted) throw cancelled(job.desired)
+  const { record } = await startInstance({ site, slot, revision, gateway, context })
+  return { slot, fresh: record, others: candidate ? [...others, candidate] : others }
+}
+
+/** Gives an instance of the revision that a crashed runner left the time that it had been given. */
+const comesUp = async ({ site, context }: Job, record: InstanceRecord): Promise<boolean> => {
+  const { timeout, interval } = record.revision.health
+  const within = Math.max(record.since + timeout - Date.now(), 2 * interval)
+  return awaitHealth(site, found(record), { within, context }).then(
+    () => true,
+    () => false,
+  )
+}
+
+const routeOf = (record: InstanceRecord): Route => ({
+  instance: record.token,
+  slot: record.slot,
+  version: record.revision.version,
+  port: record.port,
+  health: record.revision.health.path,
+})
+
+/** Lets the new ones have the traffic and the others none any more, in one step. */
+const route = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
+  const { site, context, desired } = job
+  const routed = await routesOf(site.folders.gateway, site.component)
+  const slots = new Set(replacements.map(({ slot }) => slot))
+  const fresh = new Map(replacements.map(({ fresh: record }) => [record.token, record]))
+  const add = [...fresh.values()].filter(record => !routed.some(known => known.instance === record.token))
+  const remove = routed.filter(known => slots.has(known.slot) && !fresh.has(known.instance))
+  await assertFence(placeOf(site), context.fence)
+  await changeRoutes(site.folders.gateway, site.environment, {
+    component: desired.component,
+    fence: context.fence,
+    add: add.map(routeOf),
+    remove: remove.map(known => known.instance),
+  })
+  site.world.reached('routed')
+  for (const record of add) context.log(`slot ${record.slot}: ${record.revision.version} gets traffic`)
+}
+
+const endOthers = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
+  await Promise.all(replacements.flatMap(({ others }) => others).map(record => drainAndEnd(job, record)))
+}
+
+const takeOver = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
+  if (replacements.length === 0) return
+  await route(job, replacements)
+  await endOthers(job, replacements)
+}
+
+/** Takes instances out of the traffic and ends them; also what the gateway still knows of slots that are empty. */
+const retire = async (job: Job, records: readonly InstanceRecord[]): Promise<void> => {
+  const { site, desired, context } = job
+  const tokens = new Set(records.map(record => record.token))
+  const isLeftOver = (slot: number) => desired.revision === null && slot >= desired.from && slot < desired.to
+  const routed = await routesOf(site.folders.gateway, site.component)
+  const remove = routed.filter(known => tokens.has(known.instance) || isLeftOver(known.slot))
+  await changeRoutes(site.folders.gateway, site.environment, {
+    component: desired.component,
+    fence: context.fence,
+    add: [],
+    remove: remove.map(known => known.instance),
+  })
+  await Promise.all(records.map(record => drainAndEnd(job, record)))
+}
+
+const drainAndEnd = async ({ site, context }: Job, record: InstanceRecord): Promise<void> => {
+  const { drainTimeout, stopGrace } = site.world.settings
+  const name = `slot ${record.slot}: ${record.revision.version}`
+  if (isRunning(record) && (await recordedGateway(site.folders.gateway))) {
+    const left = await drainInstance(site.folders.gateway, record.token, drainTimeout)
+    if (left > 0) context.log(`${name} still answers ${left} requests after ${drainTimeout} ms`)
+    site.world.reached('drained')
+  }
+  await endAndForget(site, record, stopGrace)
+  context.log(`${name} is stopped`)
+}

@@ -1,0 +1,193 @@
+/**
+ * The runner's side of a gateway: finds the environment's, starts it where it is not there, and tells it routes.
+ *
+ * Invariants:
+ *  C1. Whatever is asked of a gateway that has died is asked again of the one that takes its place: every
+ *      change is idempotent.
+ *  C2. A gateway is believed to live only if its recorded process does and it answers.
+ */
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { ReleaseError } from '../../../../src/errors.ts'
+import { type Answer, ask, isOk } from './ask.ts'
+import { baseEnvironment } from './child-environment.ts'
+import { fenced } from './component-lock.ts'
+import {
+  type DrainAnswer,
+  GATEWAY_PROTOCOL,
+  type GatewayState,
+  gatewayFiles,
+  type Route,
+  type RouteChange,
+  type RoutesFile,
+} from './gateway/protocol.ts'
+import { endProcess, isAlive, waitUntil } from './process-table.ts'
+import { siblingEntry } from './sibling-entry.ts'
+import { readState } from './state-file.ts'
+
+const START_MS = 10_000
+const ANSWER_MS = 3_000
+const CONTROL_MS = 10_000
+const END_MS = 6_000
+const TRIES = 3
+
+/** The gateway as its folder says, if its process lives; answers or not. */
+export const recordedGateway = async (folder: string): Promise<GatewayState | null> => {
+  const state = await readState<GatewayState>(gatewayFiles(folder).state)
+  return state && isAlive(state.process) ? state : null
+}
+
+const answers = (port: number): Promise<boolean> =>
+  ask({ port, path: '/-/health', timeout: ANSWER_MS }).then(
+    answer =>
+      isOk(answer.status) && (JSON.parse(answer.body) as { protocol: number }).protocol === GATEWAY_PROTOCOL,
+    () => false,
+  )
+
+/** By folder: what this process is finding out, so that many components start one gateway once. */
+const ensuring = new Map<string, Promise<GatewayState>>()
+
+/** The environment's gateway, started if need be. Fails with code `gateway-failed`. */
+export const ensureGateway = (folder: string): Promise<GatewayState> => {
+  const known = ensuring.get(folder)
+  if (known) return known
+  const found = findOrStart(folder).finally(() => ensuring.delete(folder))
+  ensuring.set(folder, found)
+  return found
+}
+
+const findOrStart = async (folder: string): Promise<GatewayState> => {
+  const known = await recordedGateway(folder)
+  if (known && (await answers(known.port))) return known
+  // It lives and does not answer, or speaks the protocol of another version: it has to make room.
+  if (known) await endProcess(known.process, END_MS)
+  return startGateway(folder)
+}
+
+const startGateway = async (folder: string): Promise<GatewayState> => {
+  const exit = launch(folder)
+  let state: GatewayState | null = null
+  const isUp = async () => {
+    state = await recordedGateway(folder)
+    return state !== null && (await answers(state.port))
+  }
+  const failed = () => exit.code !== undefined && exit.code !== 0
+  await waitUntil(async () => (await isUp()) || failed(), START_MS)
+  if (state !== null && !failed()) return state
+  throw await gatewayFailed(folder)
+}
+
+const gatewayFailed = async (folder: string): Promise<ReleaseError> => {
+  const { log } = gatewayFiles(folder)
+  const tail = (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-10).join('\n')
+  return new ReleaseError(
+    'gateway-failed',
+    `The gateway in ${folder} did not start. It last said:\n${tail}`,
+    {
+      hint: `Its whole log is ${log}.`,
+    },
+  )
+}
+
+/** Starts the process. Where two runners do so at once, one of the two leaves with exit code 0. */
+const launch = (folder: string): { code: number | undefined } => {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const log = openSync(gatewayFiles(folder).log, 'a', 0o600)
+  const exit: { code: number | undefined } = { code: undefined }
+  try {
+    const child = spawn(process.execPath, [siblingEntry('gateway-process'), folder], {
+      cwd: folder,
+      detached: true,
+      env: baseEnvironment(),
+      stdio: ['ignore', log, log],
+    })
+    child.once('exit', code => {
+      exit.code = code ?? 1
+    })
+    child.once('error', () => {
+      exit.code = 1
+    })
+    child.unref()
+  } finally {
+    closeSync(log)
+  }
+  return exit
+}
+
+const callControl = async (
+  folder: string,
+  call: { method: string; path: string; body?: unknown; timeout?: number; signal?: AbortSignal | undefined },
+): Promise<Answer> => {
+  let cause: unknown
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const { port } = await ensureGateway(folder)
+    try {
+      return await ask({
+        port,
+        path: call.path,
+        method: call.method,
+        headers: {
+          authorization: `Bearer ${await readFile(gatewayFiles(folder).token, 'utf8')}`,
+          'content-type': 'application/json',
+        },
+        ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+        timeout: call.timeout ?? CONTROL_MS,
+        signal: call.signal,
+      })
+    } catch (error) {
+      if (call.signal?.aborted) throw error
+      cause = error
+    }
+  }
+  throw new ReleaseError('gateway-failed', `The gateway in ${folder} does not answer.`, {
+    cause,
+    hint: `Its log is ${gatewayFiles(folder).log}.`,
+  })
+}
+
+const expectOk = (folder: string, answer: Answer): Answer => {
+  if (isOk(answer.status)) return answer
+  throw new ReleaseError(
+    'gateway-failed',
+    `The gateway in ${folder} refused with ${answer.status}: ${answer.body}`,
+  )
+}
+
+/** Brings the change about. Fails with code `fenced` where a newer owner has changed the component's routes. */
+export const changeRoutes = async (
+  folder: string,
+  environment: string,
+  change: RouteChange,
+): Promise<void> => {
+  if (change.add.length === 0 && change.remove.length === 0) return
+  const answer = await callControl(folder, { method: 'PATCH', path: '/-/routes', body: change })
+  if (answer.status === 409) {
+    const { fence } = JSON.parse(answer.body) as { fence: number }
+    throw fenced(change.component, environment, change.fence, fence)
+  }
+  expectOk(folder, answer)
+}
+
+/** Waits until an instance that has been taken out answers nothing more, for at most `within` ms; says what is left. */
+export const drainInstance = async (folder: string, instance: string, within: number): Promise<number> => {
+  const call = { method: 'POST', path: '/-/drain', body: { instance, within }, timeout: within + CONTROL_MS }
+  const answer = expectOk(folder, await callControl(folder, call))
+  return (JSON.parse(answer.body) as DrainAnswer).inFlight
+}
+
+/** A component's routes as they were last acknowledged, whether or not a gateway lives to follow them. */
+export const routesOf = async (folder: string, component: string): Promise<readonly Route[]> => {
+  const table = await readState<RoutesFile>(gatewayFiles(folder).routes)
+  return table?.components[component]?.routes ?? []
+}
+
+/** The highest fence that the component's routes were changed with. */
+export const routedFence = async (folder: string, component: string): Promise<number> =>
+  (await readState<RoutesFile>(gatewayFiles(folder).routes))?.components[component]?.fence ?? 0
+
+/** The tokens of a component's instances that get traffic now: none where no gateway lives. */
+export const routedInstances = async (folder: string, component: string): Promise<ReadonlySet<string>> => {
+  if ((await recordedGateway(folder)) === null) return new Set()
+  return new Set((await routesOf(folder, component)).map(route => route.instance))
+}
