@@ -3,7 +3,7 @@
  *
  * Boundary: data; the adapters send.
  */
-import { freeze, type Handle, model, requireModel } from './handle.ts'
+import { type Handle, handle, requireModel } from './handle.ts'
 import type { ChannelModel } from './model.ts'
 import { brand } from './model.ts'
 import type { Secret } from './secret.ts'
@@ -11,15 +11,15 @@ import type { Secret } from './secret.ts'
 /** Where a message goes: what `slack()` and `webhook()` return. */
 export interface Channel extends Handle<ChannelModel> {}
 
-const channel = (kind: ChannelModel['kind'], url: string | Secret, name: string | null): Channel =>
-  freeze({
-    [model]: {
-      [brand]: 'channel',
-      kind,
-      url: typeof url === 'string' ? url : requireModel('secret', url, `${kind}: url`),
-      channel: name,
-    },
-  })
+const channel = (kind: ChannelModel['kind'], url: string | Secret, name: string | null): Channel => {
+  const written: ChannelModel = {
+    [brand]: 'channel',
+    kind,
+    url: typeof url === 'string' ? url : requireModel('secret', url, `${kind}: url`),
+    channel: name,
+  }
+  return handle({}, written)
+}
 
 /**
  * Posts the message as JSON to an address.

@@ -6,7 +6,7 @@
  */
 import type { Component } from './component.ts'
 import type { Environment } from './environment.ts'
-import { copyOf, freeze, type Handle, model, requireModel } from './handle.ts'
+import { copyOf, freeze, type Handle, handle, requireModel } from './handle.ts'
 import type { CheckModel, CommandModel } from './model.ts'
 import { brand } from './model.ts'
 
@@ -59,7 +59,7 @@ export interface HttpWithoutAnswers {
   answers(status?: number): Check
 }
 
-const check = (written: CheckModel): Check => freeze({ [model]: written })
+const check = (written: CheckModel): Check => handle({}, written)
 
 const commandModel = (line: CommandLine, options: CommandOptions): CommandModel => ({
   line: copyOf(line),

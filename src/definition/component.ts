@@ -5,7 +5,7 @@
  * Boundary: data; where a component's files are and how it starts is read by the compiler and the platform.
  */
 import { callSite } from './call-site.ts'
-import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
+import { copyOf, type Handle, handle, model, modelIn, requireModel } from './handle.ts'
 import type { ComponentModel, HealthModel, NeedModel, ParamValue } from './model.ts'
 import { brand } from './model.ts'
 import { valueModel } from './param.ts'
@@ -139,9 +139,9 @@ const define = (
   }
   const range = (text: string): Need => {
     const need: NeedModel = { component: written, range: text, at: callSite(range) }
-    return freeze({ name, [model]: need })
+    return handle({ name }, need)
   }
-  return freeze({ type, name, range, [model]: written })
+  return handle({ type, name, range }, written)
 }
 
 /**

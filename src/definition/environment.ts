@@ -4,7 +4,7 @@
  * Boundary: names a platform and its settings; the platform's adapter is elsewhere.
  */
 import { callSite } from './call-site.ts'
-import { freeze, type Handle, model, requireModel } from './handle.ts'
+import { type Handle, handle, requireModel } from './handle.ts'
 import type { EnvironmentModel, PlatformModel } from './model.ts'
 import { brand } from './model.ts'
 
@@ -36,7 +36,8 @@ export interface EnvironmentOptions {
  * const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
  */
 export function local(options: LocalOptions = {}): Platform {
-  return freeze({ [model]: { [brand]: 'platform', kind: 'local', cluster: options.cluster ?? null } })
+  const written: PlatformModel = { [brand]: 'platform', kind: 'local', cluster: options.cluster ?? null }
+  return handle({}, written)
 }
 
 /**
@@ -59,5 +60,5 @@ export function environment<const Name extends string>(
     protect: options.protect ?? false,
     at: callSite(environment),
   }
-  return freeze({ name, [model]: written })
+  return handle({ name }, written)
 }

@@ -27,10 +27,17 @@ import { brand } from './model.ts'
 /** The key under which an object of the language carries its model. */
 export const model: unique symbol = Symbol.for('release-as-code/model') as never
 
-/** An object of the language, seen from inside. */
-export interface Handle<Model> {
-  readonly [model]: Model
+/** There is no such class: a protected member keeps the model out of completion, and other objects out of its place. */
+declare abstract class Carrier<Model> {
+  protected readonly [model]: Model
 }
+
+/** An object of the language. */
+export interface Handle<Model> extends Carrier<Model> {}
+
+/** Makes a handle: what a team may use of it, and the model that it carries. */
+export const handle = <H extends Handle<object>>(members: object, written: object): H =>
+  freeze({ ...members, [model]: written }) as never
 
 interface Models {
   channel: ChannelModel

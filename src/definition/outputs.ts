@@ -15,9 +15,15 @@ export type None = Record<never, never>
 
 declare const unseen: unique symbol
 
-/** Stands for the value of a step that may not have ended, with the reason for people. */
-export interface Unseen<Reason extends string> {
-  readonly [unseen]: Reason
+/** Stands for the value of a step that may not have ended; `Why` says where the step is. */
+export interface Unseen<Why extends 'elsewhere' | 'beside'> {
+  readonly [unseen]: Why
+}
+
+/** What a person is told who wants to read it. */
+interface Reasons<Name extends string> {
+  elsewhere: `'${Name}' may not have ended: add its stage to after`
+  beside: `'${Name}' may not have ended: it runs beside this`
 }
 
 /**
@@ -29,24 +35,22 @@ export type Plain<Map> = { [Name in keyof Map]: Map[Name] } extends infer Writte
 /** The values of the steps that have certainly ended before: `outputs.NAME`. */
 export type Outputs<Made> = { readonly [Name in keyof Made]: Made[Name] }
 
-/** As {@link Outputs}, with the reasons why other steps' values are not there. */
-export type OutputsWithout<Reason extends string, Made> = {
-  readonly [Name in keyof Made]: Made[Name] extends Unseen<Reason> ? never : Made[Name]
-}
+/** As {@link Outputs}; the reason is there to be read in the error of who asks for a step's value too early. */
+export type OutputsWithout<_Reason extends string, Made> = { readonly [Name in keyof Made]: Made[Name] }
 
-type IfSeen<Name, Value> = Value extends Unseen<string> ? never : Name
+type IfSeen<Name, Value> = Value extends Unseen<infer _Why> ? never : Name
 
 /** The entries that can be read. */
 export type Seen<Map> = Plain<{ [Name in keyof Map as IfSeen<Name, Map[Name]>]: Map[Name] }>
 
-type ReasonIn<Map> = {
-  [Name in keyof Map]: Map[Name] extends Unseen<infer Reason> ? Reason : never
-}[keyof Map]
-
 /** What a step's `outputs` is. */
-export type Visible<Map> = [ReasonIn<Map>] extends [never]
-  ? Outputs<Map>
-  : OutputsWithout<ReasonIn<Map>, Seen<Map>>
+export type Visible<Map> = {
+  [Name in keyof Map]: Map[Name] extends Unseen<infer Why> ? Reasons<Name & string>[Why] : never
+}[keyof Map] extends infer Reason extends string
+  ? [Reason] extends [never]
+    ? Outputs<Map>
+    : OutputsWithout<Reason, Seen<Map>>
+  : never
 
 /** Names written literally: not those of an index signature, which may or may not be there. */
 type Literal<Map> = keyof { [Name in keyof Map as None extends Record<Name, 1> ? never : Name]: 1 }
@@ -73,7 +77,7 @@ export type Beyond<Made, Given> = Plain<Omit<Made, keyof Given>>
 
 /** As seen from a part that runs beside those steps. */
 export type Beside<Made> = {
-  [Name in keyof Made]: Unseen<`'${Name & string}' may not have ended: it runs beside this`>
+  [Name in keyof Made]: Unseen<'beside'>
 }
 
 type NameIn<Maps> = Maps extends unknown ? keyof Maps : never
@@ -87,5 +91,5 @@ type ValueIn<Maps, Name> = Maps extends unknown ? (Name extends keyof Maps ? Map
 export type GivenAfter<Stages, After extends keyof Stages> = Plain<{
   [Name in NameIn<Stages[keyof Stages]>]: Name extends NameIn<Stages[After]>
     ? ValueIn<Stages[After], Name>
-    : Unseen<`'${Name & string}' may not have ended: add its stage to after`>
+    : Unseen<'elsewhere'>
 }>

@@ -5,7 +5,7 @@
  * Boundary: a param's value is not known while the definition is evaluated; nothing here reads one.
  */
 import { callSite } from './call-site.ts'
-import { copyOf, freeze, type Handle, model } from './handle.ts'
+import { copyOf, type Handle, handle, model } from './handle.ts'
 import type { Value as ModelValue, ParamModel, ParamValue, PickModel } from './model.ts'
 import { brand } from './model.ts'
 
@@ -125,9 +125,9 @@ export function param<
       options: copyOf(options),
       at: callSite(pick),
     }
-    return freeze({ [model]: picked })
+    return handle<Picked<unknown>>({}, picked)
   }
-  return freeze({ name, pick, [model]: written }) as never
+  return handle({ name, pick }, written)
 }
 
 /** A value as the models hold it: what a param decides, by its model. */

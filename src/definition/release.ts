@@ -13,13 +13,13 @@ import type { Component } from './component.ts'
 import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
 import type { ApproverModel, CallSite, FailurePolicyName, ReleaseModel, StageModel } from './model.ts'
 import { brand } from './model.ts'
-import type { GivenAfter, Joined, None, Plain, Seen } from './outputs.ts'
+import type { GivenAfter, Joined, None, Seen } from './outputs.ts'
 import type { Param } from './param.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
 import type { Stage } from './stage.ts'
 import { ItemsBuilder, itemsFrom } from './stage-builder.ts'
-import type { AnyShape, Shape } from './step.ts'
+import type { Shape } from './step.ts'
 
 /**
  * What happens to the rest of a release when something in it has failed.
@@ -33,10 +33,6 @@ export type FailurePolicy = FailurePolicyName
 
 /** A person who may approve, and the key that the person signs with. */
 export interface Approver extends ApproverModel {}
-
-type ParamsOf<P extends Param> = Plain<{
-  readonly [Name in P['name']]: P extends Param<Name, infer T> ? T : never
-}>
 
 /** `Policy` where it is one; otherwise the sentence that the editor shows. */
 type PolicyOf<Policy> = Policy extends FailurePolicy
@@ -92,8 +88,7 @@ export interface ReleaseOptions<Components extends string, P extends Param, Secr
  *
  * `Of` is what it holds; `Stages` is, for each stage, what its end leaves for stages that wait for it.
  */
-export interface Release<in out Of extends AnyShape = Shape, in out Stages = None>
-  extends Handle<ReleaseModel> {
+export interface Release<in out Of extends Shape = Shape, in out Stages = None> extends Handle<ReleaseModel> {
   readonly name: string
 
   /**
@@ -203,10 +198,7 @@ export function release<
   const Components extends string = never,
   const P extends Param = never,
   const Secrets extends string = never,
->(
-  name: string,
-  options: ReleaseOptions<Components, P, Secrets>,
-): Release<Shape<Components, ParamsOf<P>, Secrets>> {
+>(name: string, options: ReleaseOptions<Components, P, Secrets>): Release<Shape<Components, P, Secrets>> {
   const written: ReleaseModel = {
     [brand]: 'release',
     name,

@@ -4,7 +4,7 @@
  * Boundary: says where a value is to be read from; nothing here reads one.
  */
 import { callSite } from './call-site.ts'
-import { copyOf, freeze, type Handle, model } from './handle.ts'
+import { copyOf, type Handle, handle } from './handle.ts'
 import type { SecretModel } from './model.ts'
 import { brand } from './model.ts'
 
@@ -56,5 +56,5 @@ export function secret<const Name extends string>(name: Name, source?: SecretSou
     from: sourceModel(name, source),
     at: callSite(secret),
   }
-  return freeze({ name, [model]: written })
+  return handle({ name }, written)
 }

@@ -13,12 +13,12 @@ import type { Check } from './check.ts'
 import type { Component } from './component.ts'
 import type { Environment } from './environment.ts'
 import type { Adding, Beside, Beyond, Joined, NewStep, None } from './outputs.ts'
-import type { AnyShape, CheckFunction, Recorded, ReturnOf, Shape, StepContext, StepOptions } from './step.ts'
+import type { CheckFunction, ParamsOf, Recorded, ReturnOf, Shape, StepContext, StepOptions } from './step.ts'
 import type { Strategy } from './strategy.ts'
 import type { DurationOf, Retries, Written } from './value.ts'
 
 /** `Item` where the release holds the component; otherwise the sentence that the editor shows. */
-type Held<Item, Of extends AnyShape> =
+type Held<Item, Of extends Shape> =
   Item extends Component<infer Name>
     ? Name extends Of['components']
       ? Item
@@ -66,7 +66,7 @@ export interface NotifyOptions {
 }
 
 /** What stages and their parallel parts have in common: the items that leave no output. */
-interface Items<Of extends AnyShape, Given> {
+interface Items<Of extends Shape, Given> {
   /**
    * A check with a verdict. One that is required and fails stops the release; any other is a warning that
    * every report shows.
@@ -149,7 +149,7 @@ interface Items<Of extends AnyShape, Given> {
  * `Of` is what the release holds; `Given` is what the steps so far leave for later ones. A reusable piece of
  * pipeline is a function from `Stage` to `Stage`; see {@link Stage.use}.
  */
-export interface Stage<in out Of extends AnyShape = Shape, in out Given = None> extends Items<Of, Given> {
+export interface Stage<in out Of extends Shape = Shape, in out Given = None> extends Items<Of, Given> {
   /**
    * The team's own code. What it returns is recorded once, as JSON, and typed for the steps that are certain
    * to come after it.
@@ -233,13 +233,13 @@ export interface Stage<in out Of extends AnyShape = Shape, in out Given = None> 
    *     .use(checked)
    *     .step('report', ({ outputs, log }) => log(`${outputs.size} bytes`), { idempotent: true }))
    */
-  use<Wants extends AnyShape = Of, Needs = Given, Made = None>(
+  use<Wants extends Shape = Of, Needs = Given, Made = None>(
     template: Piece<Of, Given, Wants, Needs, Made>,
   ): Stage<Of, Joined<Given, Beyond<Made, Needs>>>
 }
 
 /** The parts of a `.parallel()` while they are written: each method adds one that runs beside the others. */
-export interface Parallel<in out Of extends AnyShape = Shape, in out Given = None, in out Made = None>
+export interface Parallel<in out Of extends Shape = Shape, in out Given = None, in out Made = None>
   extends Items<Of, Joined<Given, Beside<Made>>> {
   /** As {@link Stage.step}, beside the other parts. */
   step<const Name extends string, Returned, const Time extends Written = never>(
@@ -260,7 +260,7 @@ export interface Parallel<in out Of extends AnyShape = Shape, in out Given = Non
   ): Parallel<Of, Given, Part>
 
   /** As {@link Stage.use}: the piece is one part. */
-  use<Wants extends AnyShape = Of, Needs = Joined<Given, Beside<Made>>, Part = None>(
+  use<Wants extends Shape = Of, Needs = Joined<Given, Beside<Made>>, Part = None>(
     template: Piece<Of, Joined<Given, Beside<Made>>, Wants, Needs, Part>,
   ): Parallel<Of, Given, Joined<Made, Beyond<Part, Needs>>>
 }
@@ -269,11 +269,16 @@ export interface Parallel<in out Of extends AnyShape = Shape, in out Given = Non
 type Repeated<Given, Needs, Made> = Extract<Exclude<keyof Made, keyof Needs>, keyof Given> & string
 
 /** What a piece reads of outputs and params, and is not there. */
-type Missing<Of extends AnyShape, Given, Wants extends AnyShape, Needs> =
+type Missing<Of extends Shape, Given, Wants extends Shape, Needs> =
   | UnlessGiven<Needs, Given, 'output', 'put the piece after the step that makes it'>
-  | (string extends keyof Wants['params']
+  | (string extends Wants['params']['name']
       ? never
-      : UnlessGiven<Wants['params'], Of['params'], 'param', "list it in the release's params">)
+      : UnlessGiven<
+          ParamsOf<Wants['params']>,
+          ParamsOf<Of['params']>,
+          'param',
+          "list it in the release's params"
+        >)
 
 type UnlessGiven<Needed, Given, Kind extends string, Fix extends string> = {
   [Name in keyof Needed]: Name extends keyof Given
@@ -284,7 +289,7 @@ type UnlessGiven<Needed, Given, Kind extends string, Fix extends string> = {
 }[keyof Needed]
 
 /** A reusable piece of pipeline that fits here; otherwise the sentence that the editor shows. */
-export type Piece<Of extends AnyShape, Given, Wants extends AnyShape, Needs, Made> = [
+export type Piece<Of extends Shape, Given, Wants extends Shape, Needs, Made> = [
   Missing<Of, Given, Wants, Needs>,
 ] extends [never]
   ? [Repeated<Given, Needs, Made>] extends [never]

@@ -4,14 +4,18 @@
  * Role: the types of steps and of gates' functions. Boundary: types only; the shell's type is structural,
  * so that the adapter behind it can be another tomorrow.
  */
-import type { ParamValue } from './model.ts'
-import type { None, Visible } from './outputs.ts'
+import type { None, Plain, Visible } from './outputs.ts'
+import type { Param } from './param.ts'
 import type { DurationOf, Retries, Written } from './value.ts'
 
-/** What a release holds, as its stages see it: components by name, params with their types, secrets by name. */
+/**
+ * What a release holds, as its stages see it: components by name, its params, secrets by name.
+ *
+ * A reusable piece of pipeline that reads a param says so with it: `Stage<Shape<string, typeof pace>>`.
+ */
 export interface Shape<
   Components extends string = string,
-  Params = Readonly<Record<string, ParamValue>>,
+  Params extends Param = Param,
   Secrets extends string = string,
 > {
   readonly components: Components
@@ -19,8 +23,10 @@ export interface Shape<
   readonly secrets: Secrets
 }
 
-/** Any shape at all. */
-export type AnyShape = Shape<string, unknown, string>
+/** The values of params, by their names. */
+export type ParamsOf<P extends Param> = Plain<{
+  readonly [Name in P['name']]: P extends Param<Name, infer T> ? T : never
+}>
 
 /** What a command printed, and how it ended. */
 export interface ShellOutput {
@@ -68,13 +74,13 @@ export interface Shell {
 }
 
 /** What a step's function is given. */
-export interface StepContext<Of extends AnyShape = Shape, Given = None> {
+export interface StepContext<Of extends Shape = Shape, Given = None> {
   /** Runs commands. */
   readonly $: Shell
   /** What earlier steps returned: those that have certainly ended before this one starts. */
   readonly outputs: Visible<Given>
   /** The release's params. */
-  readonly params: Of['params']
+  readonly params: ParamsOf<Of['params']>
   /** The release's secrets: `await secrets.NAME()` reads one. */
   readonly secrets: { readonly [Name in Of['secrets']]: () => Promise<string> }
   /** Writes a line to the node's log; secrets that were read are replaced. */
@@ -88,14 +94,19 @@ export interface StepContext<Of extends AnyShape = Shape, Given = None> {
 }
 
 /** What a step's `undo` is given. */
-export interface UndoContext<Of extends AnyShape, Given, Value> extends StepContext<Of, Given> {
+export interface UndoContext<Of extends Shape, Given, Value> extends StepContext<Of, Given> {
   /** What the step returned; undefined if it was cut off. */
   readonly value: Value | undefined
 }
 
 /** What a step's function returned, as later steps read it: nothing is null. */
 export type Recorded<Returned> =
-  Awaited<Returned> extends infer Value ? (Value extends undefined | void ? null : Value) : never
+  Awaited<Returned> extends infer Value
+    ? // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing returns void
+      Value extends undefined | void
+      ? null
+      : Value
+    : never
 
 type Any<T> = 0 extends 1 & T ? true : false
 
@@ -107,7 +118,7 @@ type NotJson<T, Left extends unknown[] = Deep> =
   Any<T> extends true
     ? never
     : Left extends [unknown, ...infer Rest]
-      ? T extends null | undefined | void | boolean | number | string
+      ? T extends null | undefined | boolean | number | string
         ? never
         : T extends bigint | symbol | ((...values: never[]) => unknown)
           ? T
@@ -137,13 +148,13 @@ export interface Verdict {
 }
 
 /** A team's own check, for `.gate()`. */
-export type CheckFunction<Of extends AnyShape, Given> = (
+export type CheckFunction<Of extends Shape, Given> = (
   context: StepContext<Of, Given>,
 ) => boolean | Verdict | Promise<boolean | Verdict>
 
 type MaybePromise<T> = T | Promise<T>
 
-export interface StepOptions<Of extends AnyShape, Given, Value, Time extends Written> {
+export interface StepOptions<Of extends Shape, Given, Value, Time extends Written> {
   /** Attempts after the first, or those and the time between them; none if left out. */
   readonly retry?: Retries<Time>
   /** Time limit of one attempt. */

@@ -3,7 +3,7 @@
  *
  * Boundary: data; the compiler expands a strategy into the plan's nodes.
  */
-import { freeze, type Handle, model } from './handle.ts'
+import { type Handle, handle } from './handle.ts'
 import type { StrategyModel } from './model.ts'
 import { brand } from './model.ts'
 import { valueModel } from './param.ts'
@@ -43,15 +43,14 @@ export function rolling<
   const Unavailable extends Written | number = never,
   const Time extends Written = never,
 >(options: RollingOptions<Batch, Unavailable, Time> = {}): Strategy {
-  return freeze({
-    [model]: {
-      [brand]: 'strategy',
-      kind: 'rolling',
-      batch: valueModel<number | string>(options.batch ?? 1),
-      maxUnavailable: valueModel<number | string>(options.maxUnavailable ?? 0),
-      progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
-    },
-  })
+  const written: StrategyModel = {
+    [brand]: 'strategy',
+    kind: 'rolling',
+    batch: valueModel<number | string>(options.batch ?? 1),
+    maxUnavailable: valueModel<number | string>(options.maxUnavailable ?? 0),
+    progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
+  }
+  return handle({}, written)
 }
 
 /**
@@ -65,11 +64,10 @@ export function rolling<
 export function allAtOnce<const Time extends Written = never>(
   options: AllAtOnceOptions<Time> = {},
 ): Strategy {
-  return freeze({
-    [model]: {
-      [brand]: 'strategy',
-      kind: 'all-at-once',
-      progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
-    },
-  })
+  const written: StrategyModel = {
+    [brand]: 'strategy',
+    kind: 'all-at-once',
+    progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
+  }
+  return handle({}, written)
 }

@@ -31,16 +31,41 @@ const renderProblem = (file: string, problem: Problem): string => {
   return `${basename(file)}:${line + 1}:${character + 1}\n  ${linesOf(file)[line]?.trim()}\n  ${problem.message.replaceAll('\n', '\n  ')}`
 }
 
-/** The words that `^?` points at in the line above, and those of a line of several. */
-const marked = (file: string): { position: Position; word: string }[] => {
-  const lines = linesOf(file)
-  return lines.flatMap((line, index) =>
-    [...line.matchAll(/\^\?/g)].map(({ index: character }) => {
-      const position = { line: index - 1, character }
-      const word = /^[\w$]+/.exec(lines[index - 1]?.slice(character) ?? '')?.[0] ?? ''
-      return { position, word }
-    }),
-  )
+/** The words of hovers.ts that are looked at, each by what stands around it: the word itself is in brackets. */
+const words = [
+  'const [pace]',
+  'const [auth]',
+  'const order = [service]',
+  'const [staging]',
+  'const [token]',
+  'const [waiting]',
+  'const first = [release]',
+  ".[stage]('build'",
+  ".[stage]('staging'",
+  "after: ['build'] }, [s] =>",
+  '.[deploy](',
+  'with: [rolling]',
+  '.[parallel](',
+  '.parallel([p] =>',
+  'p.[step](',
+  ".gate('two', ({ [outputs]",
+  '.[each](',
+  '(s, [item]) =>',
+  '.[wait](',
+  ".[step]('read'",
+  "'read', ({ [outputs]",
+  'outputs, [params]',
+  'params, [secrets]',
+  'secrets, [$]',
+  'export default [second]',
+]
+
+const placeOf = (file: string, around: string): Position => {
+  const text = readFileSync(file, 'utf8')
+  const start = text.indexOf(around.replace(/\[([\w$]+)\]/, '$1'))
+  if (start < 0) throw new Error(`${around} is not in ${file}`)
+  const before = text.slice(0, start + around.search(/\[[\w$]+\]/)).split('\n')
+  return { line: before.length - 1, character: before.at(-1)?.length ?? 0 }
 }
 
 const signatureOf = (hover: string): string => /^```\w*\n([\s\S]*?)\n```/.exec(hover)?.[1] ?? hover
@@ -83,9 +108,10 @@ describe('what is shown over a word', () => {
   test('the texts', async () => {
     const file = join(here, 'hovers.ts')
     const texts: string[] = []
-    for (const { position, word } of marked(file)) {
-      const shown = signatureOf(await editor.hover(file, position))
-      texts.push(`${word}, line ${position.line + 1}\n  ${shown.replaceAll('\n', '\n  ')}`)
+    for (const around of words) {
+      const shown = signatureOf(await editor.hover(file, placeOf(file, around)))
+      expect(shown, around).not.toBe('')
+      texts.push(`${around}\n  ${shown.replaceAll('\n', '\n  ')}`)
     }
     await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot('hovers.txt')
   })
@@ -109,7 +135,10 @@ describe('what is offered', () => {
       .stage('one', s => s.step('image', () => 1)).stage('two', s => s.wait('1s'))`
 
   test('after: the stages above', async () => {
-    expect(await offered('after', `${begun}.stage('three', { after: ['|'] }, s => s)`)).toEqual(['one', 'two'])
+    expect(await offered('after', `${begun}.stage('three', { after: ['|'] }, s => s)`)).toEqual([
+      'one',
+      'two',
+    ])
   })
 
   test('policies', async () => {
@@ -120,7 +149,18 @@ describe('what is offered', () => {
 
   test('the words of a stage', async () => {
     expect(await offered('stage', `${begun}.stage('three', s => s.|)`)).toEqual(
-      expect.arrayContaining(['gate', 'approval', 'deploy', 'wait', 'notify', 'step', 'parallel', 'sequence', 'each', 'use']),
+      expect.arrayContaining([
+        'gate',
+        'approval',
+        'deploy',
+        'wait',
+        'notify',
+        'step',
+        'parallel',
+        'sequence',
+        'each',
+        'use',
+      ]),
     )
   })
 
@@ -130,7 +170,7 @@ describe('what is offered', () => {
   })
 
   test('nothing of the inside', async () => {
-    expect(await offered('inside', `${begun}.|`)).toEqual(['name', 'onFailure', 'stage'])
+    expect(await offered('inside', `${begun}.|`)).toEqual(['name', 'stage', 'onFailure'])
   })
 })
 
@@ -144,10 +184,12 @@ describe('the documentation', () => {
   /** Every name that the package exports, and where it stands. */
   const exported = linesOf(index).flatMap((line, number) =>
     line.startsWith('export') || line.startsWith('  ')
-      ? [...line.replace(/from .*/, '').matchAll(/\b(?!export\b|type\b)\w+/g)].map(({ 0: name, index: character }) => ({
-          name,
-          position: { line: number, character },
-        }))
+      ? [...line.replace(/from .*/, '').matchAll(/\b(?!export\b|type\b)\w+/g)].map(
+          ({ 0: name, index: character }) => ({
+            name,
+            position: { line: number, character },
+          }),
+        )
       : [],
   )
 

@@ -49,15 +49,13 @@ export default release('phoenix', {
   )
 
   .stage('staging', s =>
-    s
-      .deploy(services, { to: staging, with: rolling({ batch: 1 }) })
-      .step(
-        'smoke',
-        async ({ $ }) => {
-          await $`npm run smoke`
-        },
-        { idempotent: true },
-      ),
+    s.deploy(services, { to: staging, with: rolling({ batch: 1 }) }).step(
+      'smoke',
+      async ({ $ }) => {
+        await $`npm run smoke`
+      },
+      { idempotent: true },
+    ),
   )
 
   .stage('go-live', s =>

@@ -1,8 +1,9 @@
-import { release, type Shape, type Stage } from 'release-as-code'
+import { param, release, type Shape, type Stage } from 'release-as-code'
 
 const signed = (s: Stage<Shape, { image: { digest: string } }>) =>
   s.step('signature', ({ outputs }) => outputs.image.digest)
-const paced = (s: Stage<Shape<string, { pace: string }>>) => s.step('paced', ({ params }) => params.pace)
+const pace = param('pace')
+const paced = (s: Stage<Shape<string, typeof pace>>) => s.step('paced', ({ params }) => params.pace)
 
 export default release('phoenix', { version: '3.0.0' })
   .stage('build', s => s
@@ -12,6 +13,8 @@ export default release('phoenix', { version: '3.0.0' })
     .step('image', () => 'sha256:1')
     // wrong
     .use(signed))
+
+export const another = release('phoenix', { version: '3.0.0' })
   .stage('again', s => s
     .step('signature', () => 'none')
     // wrong
