@@ -129,6 +129,8 @@ export interface RunViewState {
     readonly pid: number
     readonly since: number
   } | null
+  /** How often a runner took it over; the first began it, each other one resumed it. */
+  readonly attachments: number
   readonly stop: { readonly by: 'interrupt' | 'cancel'; readonly who: string } | null
   readonly left: { readonly why: 'interrupted' | 'waiting'; readonly waiting: readonly string[] } | null
   readonly outcome: Outcome | null
@@ -336,6 +338,7 @@ function takeNode(state: MutableState, event: NodeEvent, node: MutableNode): voi
 
 function attach(state: MutableState, event: Extract<RunEvent, { type: 'runner-attached' }>): void {
   state.runner = { who: event.who, host: event.host, pid: event.pid, since: event.at }
+  state.attachments += 1
   state.stop = null
   state.left = null
   if (state.phase === 'left') state.phase = 'running'
@@ -566,6 +569,7 @@ function initialState(plan: Plan): MutableState {
     finishedAt: null,
     lastAt: null,
     runner: null,
+    attachments: 0,
     stop: null,
     left: null,
     outcome: null,
