@@ -6,7 +6,7 @@
  */
 import { callSite } from './call-site.ts'
 import { copyOf, type Handle, handle, model, modelIn, requireModel } from './handle.ts'
-import type { ComponentModel, HealthModel, NeedModel, ParamValue } from './model.ts'
+import type { CallSite, ComponentModel, HealthModel, NeedModel, ParamValue } from './model.ts'
 import { brand } from './model.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
@@ -87,12 +87,13 @@ export interface AppOptions<Item, Time> extends ComponentOptions<Item, Time> {
   readonly platform?: string
 }
 
-const needModel = (of: string, need: unknown): NeedModel => {
+/** A bare component is needed where its dependant is declared; a range has a place of its own. */
+const needModel = (of: string, need: unknown, at: CallSite): NeedModel => {
   const ranged =
     typeof need === 'object' && need !== null && model in need ? (need[model] as NeedModel) : null
   if (ranged !== null && 'range' in ranged) return ranged
   const component = requireModel('component', need, `The component '${of}': needs`)
-  return { component, range: null, at: component.at }
+  return { component, range: null, at }
 }
 
 const healthModel = (health: string | HealthOptions<unknown> | undefined): HealthModel | null => {
@@ -121,13 +122,14 @@ const define = (
   options: AppOptions<unknown, unknown>,
   maker: Maker,
 ): Component => {
+  const at = callSite(maker)
   const written: ComponentModel = {
     [brand]: 'component',
     type,
     name,
     platform: options.platform ?? null,
     critical: options.critical ?? false,
-    needs: (options.needs ?? []).map(need => needModel(name, need)),
+    needs: (options.needs ?? []).map(need => needModel(name, need, at)),
     group: options.group ?? null,
     version: options.version === undefined ? null : valueModel<string>(options.version),
     instances: copyOf(options.instances ?? 1),
@@ -135,7 +137,7 @@ const define = (
     source: options.source ?? null,
     start: copyOf(options.start ?? null),
     health: healthModel(options.health),
-    at: callSite(maker),
+    at,
   }
   const range = (text: string): Need => {
     const need: NeedModel = { component: written, range: text, at: callSite(range) }

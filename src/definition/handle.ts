@@ -70,7 +70,7 @@ const written = (value: unknown): string =>
 
 /**
  * The model that `value` carries, where no other value can stand for it.
- * Fails with code `not-a-KIND`: what the type check says in the editor, for a definition that was not checked.
+ * Fails with code `not-a-KIND` (`not-an-environment`): what the type check says in the editor, for a definition that was not checked.
  */
 export const requireModel = <Kind extends HandleKind>(
   kind: Kind,
@@ -79,10 +79,15 @@ export const requireModel = <Kind extends HandleKind>(
 ): Models[Kind] => {
   const found = modelIn(kind, value)
   if (found !== null) return found
-  throw new ReleaseError(`not-a-${kind}`, `${where} takes a ${kind}, and was given ${written(value)}.`, {
-    hint: `Give what ${maker[kind]} returned.`,
-    exitCode: 2,
-  })
+  const article = kind === 'environment' ? 'an' : 'a'
+  throw new ReleaseError(
+    `not-${article}-${kind}`,
+    `${where} takes ${article} ${kind}, and was given ${written(value)}.`,
+    {
+      hint: `Give what ${maker[kind]} returned.`,
+      exitCode: 2,
+    },
+  )
 }
 
 const maker: { readonly [Kind in HandleKind]: string } = {

@@ -18,7 +18,7 @@ import type { Param } from './param.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
 import type { Stage } from './stage.ts'
-import { ItemsBuilder, itemsFrom } from './stage-builder.ts'
+import { buildItems, type ItemsBuilder } from './stage-builder.ts'
 import type { Shape } from './step.ts'
 
 /**
@@ -149,7 +149,7 @@ const stageModel = (name: string, options: Options, build: Build, at: CallSite):
   name,
   after: options.after === undefined ? null : [...options.after],
   onFailure: options.onFailure ?? null,
-  items: itemsFrom(build(new ItemsBuilder('sequence')), `the stage '${name}'`),
+  items: buildItems('sequence', build, `the stage '${name}'`),
   at,
 })
 

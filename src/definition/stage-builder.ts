@@ -14,12 +14,14 @@ import type { Channel } from './channel.ts'
 import type { Check } from './check.ts'
 import type { Component } from './component.ts'
 import { copyOf, freeze, requireModel } from './handle.ts'
-import type { CallSite, CheckFunction, ItemModel, RetryModel, StepModel, Value } from './model.ts'
+import type { CheckFunction, ItemModel, RetryModel, StepModel, Value } from './model.ts'
 import { valueModel } from './param.ts'
 import type { DeployOptions, NotifyOptions } from './stage.ts'
 import { rolling } from './strategy.ts'
 
 type Build = (part: ItemsBuilder) => unknown
+
+type Order = 'sequence' | 'parallel'
 
 /** Options as they arrive, when their precise types have done their work. */
 interface Options {
@@ -52,35 +54,47 @@ const requireFunction = <T>(value: T, what: string): T => {
 }
 
 /** What a team's function built, which must have handed a builder back. */
-export const itemsFrom = (built: unknown, word: string): readonly ItemModel[] => {
-  if (ItemsBuilder.isBuilder(built)) return ItemsBuilder.itemsOf(built)
+const builtBy = (built: unknown, word: string): ItemsBuilder => {
+  if (ItemsBuilder.isBuilder(built)) return built
   throw new ReleaseError('nothing-built', `The function given to ${word} returned nothing that it built.`, {
     hint: 'Return what it builds: write s => s.step(…), without braces, or return it.',
     exitCode: 2,
   })
 }
 
+/** The items that a team's function built, from the empty builder; `word` names what it was given to. */
+export const buildItems = (order: Order, build: Build, word: string): readonly ItemModel[] =>
+  ItemsBuilder.itemsOf(builtBy(build(new ItemsBuilder(order)), word))
+
+/** The last item of a builder and all before it: adding one to thousands copies none of them. */
+interface Chain {
+  readonly item: ItemModel
+  readonly before: Chain | null
+}
+
 /** A stage or a sequence, whose items run in order, or the parts of a parallel. */
 export class ItemsBuilder {
-  readonly #items: readonly ItemModel[]
-  readonly #order: 'sequence' | 'parallel'
+  readonly #order: Order
+  readonly #last: Chain | null
 
-  constructor(order: 'sequence' | 'parallel', items: readonly ItemModel[] = Object.freeze([])) {
-    this.#items = items
+  constructor(order: Order, last: Chain | null = null) {
     this.#order = order
+    this.#last = last
     Object.freeze(this)
   }
 
   static itemsOf(builder: ItemsBuilder): readonly ItemModel[] {
-    return builder.#items
+    const items: ItemModel[] = []
+    for (let link = builder.#last; link !== null; link = link.before) items.push(link.item)
+    return Object.freeze(items.reverse())
   }
 
   static isBuilder(value: unknown): value is ItemsBuilder {
-    return typeof value === 'object' && value !== null && #items in value
+    return typeof value === 'object' && value !== null && #last in value
   }
 
   #with(item: ItemModel): ItemsBuilder {
-    return new ItemsBuilder(this.#order, Object.freeze([...this.#items, freeze(item)]))
+    return new ItemsBuilder(this.#order, { item: freeze(item), before: this.#last })
   }
 
   gate(name: string, check: Check | CheckFunction, options: Options = {}): ItemsBuilder {
@@ -147,30 +161,22 @@ export class ItemsBuilder {
 
   parallel(build: Build): ItemsBuilder {
     const at = callSite(this.parallel)
-    return this.#with({
-      kind: 'parallel',
-      items: itemsFrom(build(new ItemsBuilder('parallel')), 'parallel'),
-      at,
-    })
+    return this.#with({ kind: 'parallel', items: buildItems('parallel', build, 'parallel'), at })
   }
 
   sequence(build: Build): ItemsBuilder {
-    return this.#sequence(build, 'sequence', callSite(this.sequence))
-  }
-
-  #sequence(build: Build, word: string, at: CallSite): ItemsBuilder {
-    return this.#with({ kind: 'sequence', items: itemsFrom(build(new ItemsBuilder('sequence')), word), at })
+    const at = callSite(this.sequence)
+    return this.#with({ kind: 'sequence', items: buildItems('sequence', build, 'sequence'), at })
   }
 
   each(list: readonly unknown[], build: (part: ItemsBuilder, item: unknown) => unknown): ItemsBuilder {
-    return list.reduce<ItemsBuilder>((part, item) => {
-      return new ItemsBuilder(this.#order, itemsFrom(build(part, item), 'each'))
-    }, this)
+    return list.reduce<ItemsBuilder>((part, item) => builtBy(build(part, item), 'each'), this)
   }
 
   /** A piece is written for things in order; beside others it is one part. */
-  use(template: Build): ItemsBuilder {
-    if (this.#order === 'parallel') return this.#sequence(template, 'use', callSite(this.use))
-    return new ItemsBuilder(this.#order, itemsFrom(template(this), 'use'))
+  use(piece: Build): ItemsBuilder {
+    if (this.#order === 'sequence') return builtBy(piece(this), 'use')
+    const at = callSite(this.use)
+    return this.#with({ kind: 'sequence', items: buildItems('sequence', piece, 'use'), at })
   }
 }
