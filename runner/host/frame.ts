@@ -105,13 +105,14 @@ function tree(view: RunView, options: FrameOptions, budget: number): readonly st
     rows,
     shown.map(group => group.active.size),
   )
+  const next = nextNodes(view.state, rows - shares.reduce((sum, share) => sum + share, 0))
   const names = Math.min(30, Math.max(0, ...shown.map(group => widthOf(group.name))))
   const lines = shown.flatMap((group, i) => [
     groupLine(view.state, group, names, options),
     ...activeLines(view, group, shares[i]!, options),
+    ...(next.get(group) ?? []).map(node => nextLine(node, options)),
   ])
-  const left = budget - folded.length - lines.length
-  return [...lines, ...nextLines(view.state, left, options), ...folded].slice(0, budget)
+  return [...lines, ...folded].slice(0, budget)
 }
 
 /** Rows for each, as evenly as they are asked for; those who ask for less leave theirs to the others. */
@@ -208,18 +209,31 @@ function activeLine(view: RunView, node: NodeView, { paint, now }: FrameOptions)
   }
 }
 
-/** What comes next and what holds it up: dependants of what is active. */
-function nextLines(state: RunViewState, rows: number, { paint }: FrameOptions): readonly string[] {
-  const lines: string[] = []
-  const seen = new Set<NodeView>()
-  for (const node of state.active) {
-    for (const next of node.dependents) {
-      if (lines.length >= Math.min(rows, 5)) return lines
-      if (next.hidden || next.status.type !== 'pending' || seen.has(next)) continue
-      seen.add(next)
-      const why = waitsFor(next)
-      if (why !== null) lines.push(paint.dim(`   ${MARKS.pending} ${placeOf(next)}  ${why}`))
+/** A wide join is looked through only so far (F2). */
+const LOOKED_AT = 50
+const NEXT = 5
+
+/** What comes next in a group that is under way: dependants of what is active, seen through joins; at most `rows`. */
+function nextNodes(state: RunViewState, rows: number): ReadonlyMap<GroupView, readonly NodeView[]> {
+  const next = new Set<NodeView>()
+  const open = [...take(state.active, LOOKED_AT)]
+  for (let at = 0; at < open.length && at < LOOKED_AT && next.size < Math.min(rows, NEXT); at += 1) {
+    for (const node of take(open[at]!.dependents, LOOKED_AT)) {
+      if (node.status.type !== 'pending' || next.size >= Math.min(rows, NEXT)) continue
+      if (node.hidden) open.push(node)
+      else if (node.group.active.size > 0) next.add(node)
     }
   }
-  return lines
+  return Map.groupBy(next, node => node.group)
 }
+
+function* take<T>(items: Iterable<T>, limit: number): Iterable<T> {
+  let taken = 0
+  for (const item of items) {
+    if (taken++ === limit) return
+    yield item
+  }
+}
+
+const nextLine = (node: NodeView, { paint }: FrameOptions): string =>
+  paint.dim(`   ${MARKS.pending} ${node.title}  ${waitsFor(node) ?? 'is next'}`)

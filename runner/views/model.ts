@@ -145,14 +145,22 @@ export interface RunViewState {
   readonly ready: ReadonlySet<NodeView>
 }
 
+/** history: it was recorded before this process looked, and is taken in without being told to people. */
+export type Source = 'history' | 'live'
+
 /** What changed: an event was taken in, or a node printed whole lines. */
 export type ViewChange =
-  | { readonly type: 'event'; readonly event: RunEvent; readonly node: NodeView | null }
+  | {
+      readonly type: 'event'
+      readonly event: RunEvent
+      readonly node: NodeView | null
+      readonly source: Source
+    }
   | { readonly type: 'output'; readonly node: NodeView; readonly lines: readonly string[] }
 
 export interface RunView {
-  /** Takes the next event in, and tells the listeners afterwards. */
-  apply(event: RunEvent): void
+  /** Takes the next event in, and tells the listeners afterwards. `source` is `live` unless said. */
+  apply(event: RunEvent, source?: Source): void
   /** Takes in what a node's process printed, in pieces of any size. */
   output(node: string, chunk: string): void
   /** Tells of every change from now on; returns what ends it. */
@@ -178,6 +186,8 @@ type MutableGroup = Omit<Writable<GroupView>, 'nodes' | 'active' | 'counts' | 'r
   active: Set<MutableNode>
   counts: Counts
   rollback: Writable<RollbackView> | null
+  /** When the last of its nodes ended that had begun: being skipped later takes no time. */
+  lastEndAt: number | null
 }
 type MutableState = Omit<
   Writable<RunViewState>,
@@ -212,12 +222,12 @@ export function createRunView(plan: Plan): RunView {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    apply(event) {
+    apply(event, source = 'live') {
       const node = 'node' in event ? (state.nodes.get(event.node) ?? null) : null
       if (node !== null && isLastWord(event)) endOutput(node)
       take(state, event, node)
       state.lastAt = event.at
-      tell({ type: 'event', event, node })
+      tell({ type: 'event', event, node, source })
     },
     output(key, chunk) {
       const node = state.nodes.get(key)
@@ -370,8 +380,12 @@ function end(state: MutableState, node: MutableNode, status: NodeStatus, at: num
   node.group.active.delete(node)
   state.ready.delete(node)
   if (!first) return
-  if (!skipped) node.group.startedAt ??= at
-  if (node.group.counts.pending + node.group.counts.active === 0) node.group.finishedAt = at
+  if (!skipped) {
+    node.group.startedAt ??= at
+    node.group.lastEndAt = at
+  }
+  const { counts } = node.group
+  if (counts.pending + counts.active === 0) node.group.finishedAt = node.group.lastEndAt ?? at
   for (const dependent of node.dependents) unblock(state, dependent)
 }
 
@@ -502,6 +516,7 @@ const newGroup = (name: string, after: readonly string[]): MutableGroup => ({
   active: new Set(),
   startedAt: null,
   finishedAt: null,
+  lastEndAt: null,
 })
 
 const newNode = (node: PlanNode, group: MutableGroup): MutableNode => ({

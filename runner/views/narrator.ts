@@ -38,7 +38,7 @@ export interface NarratorOptions {
 }
 
 export interface Narrator {
-  /** The lines that this change is worth, oldest first. */
+  /** The lines that this change is worth, oldest first; none for what was history when it was taken in. */
   tell(change: ViewChange): readonly string[]
   /** What was held back (N2). */
   flush(): readonly string[]
@@ -51,6 +51,7 @@ export function createNarrator(view: RunView, options: NarratorOptions): Narrato
       if (change.type === 'output') {
         return options.detail === 'all' ? [...skips.flush(), ...outputLines(change, options)] : []
       }
+      if (change.source === 'history') return []
       const { event, node } = change
       if (event.type === 'node-skipped')
         return node === null || node.hidden ? [] : skips.add(node, event.because)
@@ -138,7 +139,7 @@ function linesOf(event: RunEvent, node: NodeView | null, telling: Telling): read
     case 'run-left':
       return [
         paint.yellow(
-          `${MARKS.waiting} the runner leaves: ${leftText(event)}; release resume ${state.run} goes on`,
+          `${MARKS.waiting} the runner leaves: ${leftText(event, state)}; release resume ${state.run} goes on`,
         ),
       ]
     case 'run-reopened':
@@ -298,8 +299,13 @@ const stopText = (event: Extract<RunEvent, { type: 'stop-asked' }>): string =>
     ? `${plain(event.who)} interrupts: what runs comes to its end, nothing new starts; a second Ctrl-C stops that too`
     : `${plain(event.who)} cancels the run: what runs comes to its end, nothing new starts`
 
-const leftText = ({ why, waiting }: Extract<RunEvent, { type: 'run-left' }>): string =>
-  why === 'interrupted' ? 'it was interrupted' : `the run only waits for ${listed(waiting.map(plain))}`
+function leftText({ why, waiting }: Extract<RunEvent, { type: 'run-left' }>, state: RunViewState): string {
+  if (why === 'interrupted') return 'it was interrupted'
+  const names = waiting
+    .map(key => state.nodes.get(key))
+    .map((node, i) => (node ? placeOf(node) : plain(waiting[i]!)))
+  return `the run only waits for ${listed(names)}`
+}
 
 function finished(event: Extract<RunEvent, { type: 'run-finished' }>, { paint, state }: Telling): string {
   const time = state.startedAt === null ? '' : ` in ${renderDuration(event.at - state.startedAt)}`

@@ -177,23 +177,29 @@ function stageText(stage: ReportStage): string {
     stage.startedAt === null || stage.finishedAt === null
       ? ''
       : `, ${renderDuration(stage.finishedAt - stage.startedAt)}`
-  const rows = stage.nodes.map(node => [
-    text(node.title),
-    outcomeText(node),
-    String(node.attempts),
-    node.startedAt === null ? '' : renderTime(node.startedAt),
-    duration(node.duration),
-    text(
-      [node.warning, node.summary === node.warning ? null : node.summary]
-        .filter(note => note !== null)
-        .join('; '),
-    ),
-  ])
+  const rows = stage.nodes
+    .filter(hasSomethingToSay)
+    .map(node => [
+      text(node.title),
+      outcomeText(node),
+      String(node.attempts),
+      node.startedAt === null ? '' : renderTime(node.startedAt),
+      duration(node.duration),
+      text(
+        [node.warning, node.summary === node.warning ? null : node.summary]
+          .filter(note => note !== null)
+          .join('; '),
+      ),
+    ])
   const head = `### ${text(stage.name)}: ${stage.outcome}${took}`
   return rows.length === 0
     ? head
     : `${head}\n\n${table(['What', 'Outcome', 'Attempts', 'Started', 'Took', 'Said'], rows)}`
 }
+
+/** A node that succeeded without having been started, in no time and without a word, only stood for others. */
+const hasSomethingToSay = (node: ReportNode): boolean =>
+  node.outcome !== 'succeeded' || node.attempts > 0 || node.duration !== 0 || node.summary !== null
 
 function outcomeText(node: ReportNode): string {
   if (node.outcome === 'failed') return '**failed**'

@@ -1,5 +1,5 @@
 /**
- * A run in a few lines: `release status`, `release list`, and what is said at the end of `run` and `resume`.
+ * A run in a few lines: `release status`, and what is said at the end of `run` and `resume`.
  *
  * Boundary: pure text over a run's view. Whether a runner is alive cannot be known from events: the caller, who has
  * looked at the lock, says so.
@@ -47,18 +47,19 @@ export function standingOfRun(state: RunViewState, runner: StatusOptions['runner
 
 /** What `release status [RUN]` prints: ends with a line break. */
 export function renderStatus(state: RunViewState, options: StatusOptions): string {
-  const { paint, now } = options
-  const lines = [
-    `${paint.bold(`${state.plan.release.name} ${state.plan.release.version}`)}  ${state.run}  ${standingText(state, options)}`,
-    ...origin(state, options),
-    '',
-    ...groupTable(state, options),
-    ...activeSection(state, options),
-    ...causeSection(state, paint),
-    ...rollbackSection(state, paint),
-    ...nextSection(state, { paint, now, runner: options.runner }),
-  ]
-  return `${lines.join('\n')}\n`
+  const { paint } = options
+  const { name, version } = state.plan.release
+  return joined([
+    [
+      `${paint.bold(`${name} ${version}`)}  ${state.run}  ${standingText(state, options)}`,
+      ...origin(state, options),
+    ],
+    groupTable(state, options),
+    activeSection(state, options),
+    causeSection(state, paint),
+    ...rollbackSections(state, paint),
+    nextSection(state, options),
+  ])
 }
 
 function standingText(state: RunViewState, { paint, runner }: StatusOptions): string {
@@ -128,7 +129,7 @@ function activeSection(state: RunViewState, { paint, now }: StatusOptions): read
       .slice(0, 5)
       .map(node => paint.dim(`${MARKS.pending} ${placeOf(node)}  ${waitsFor(node) ?? 'is next'}`)),
   ]
-  return lines.length === 0 ? [] : ['', ...lines]
+  return lines
 }
 
 function activeText(node: NodeView, now: number): string {
@@ -161,21 +162,24 @@ function activeText(node: NodeView, now: number): string {
 export function renderSummary(state: RunViewState, options: StatusOptions): string {
   const { paint, now } = options
   const time =
-    state.startedAt === null ? '' : ` in ${renderDuration((state.finishedAt ?? now) - state.startedAt)}`
+    state.startedAt === null ? '' : ` after ${renderDuration((state.finishedAt ?? now) - state.startedAt)}`
   const { release } = state.plan
-  const lines = [
-    ...causeSection(state, paint).slice(1),
-    ...rollbackSection(state, paint),
-    ...warningSection(state, paint),
-    ...(hasSections(state) ? [''] : []),
-    `${paint.bold(`${release.name} ${release.version}`)}  ${state.run}  ${standingText(state, options)}${time}: ${progressText(state.counts)}`,
-    ...nextSection(state, options),
-  ]
-  return `${lines.join('\n')}\n`
+  const standing = `${paint.bold(`${release.name} ${release.version}`)}  ${state.run}  ${standingText(state, options)}${time}: ${progressText(state.counts)}`
+  return joined([
+    causeSection(state, paint),
+    ...rollbackSections(state, paint),
+    warningSection(state, paint),
+    [standing],
+    nextSection(state, options),
+  ])
 }
 
-const hasSections = (state: RunViewState): boolean =>
-  state.cause !== null || state.rollbacks.length > 0 || state.counts.warned > 0
+/** Sections with an empty line between them; empty ones are left out. */
+const joined = (sections: readonly (readonly string[])[]): string =>
+  `${sections
+    .filter(section => section.length > 0)
+    .map(section => section.join('\n'))
+    .join('\n\n')}\n`
 
 function progressText(counts: Readonly<Counts>): string {
   const rest = counts.total - endedOf(counts)
@@ -191,11 +195,12 @@ function causeSection(state: RunViewState, paint: Painter): readonly string[] {
   const position = state.plan.positions[cause.node.key]
   const { failed } = state.counts
   return [
-    '',
     `${paint.red(MARKS.failed)} ${paint.bold(placeOf(cause))} failed: the root cause`,
     ...failureLines(cause.status.failure, paint).map(line => `  ${line}`),
     ...(position === undefined ? [] : [`  ${paint.dim(`asked for at ${spanText(position)}`)}`]),
-    `  ${paint.dim(`all it printed: release logs ${state.run} ${plain(cause.key)}`)}`,
+    ...(cause.attempts === 0
+      ? []
+      : [`  ${paint.dim(`all it printed: release logs ${state.run} ${plain(cause.key)}`)}`]),
     ...(failed > 1
       ? [`  ${paint.dim(`${counted(failed - 1, 'other node')} failed as well: release report ${state.run}`)}`]
       : []),
@@ -204,9 +209,8 @@ function causeSection(state: RunViewState, paint: Painter): readonly string[] {
 
 const spanText = ({ file, line, column }: Span): string => `${file}:${line}:${column}`
 
-function rollbackSection(state: RunViewState, paint: Painter): readonly string[] {
-  return state.rollbacks.flatMap(group => ['', ...oneRollback(state, group, paint)])
-}
+const rollbackSections = (state: RunViewState, paint: Painter): readonly (readonly string[])[] =>
+  state.rollbacks.map(group => oneRollback(state, group, paint))
 
 function oneRollback(state: RunViewState, group: GroupView, paint: Painter): readonly string[] {
   const { rollback, counts } = group
@@ -232,10 +236,9 @@ function warningSection(state: RunViewState, paint: Painter): readonly string[] 
   const warned = [...state.nodes.values()].filter(
     ({ warning, status }) => warning !== null && status.type === 'succeeded',
   )
-  return [
-    '',
-    ...warned.map(node => `${paint.yellow(MARKS.warned)} ${placeOf(node)}: ${firstLine(node.warning ?? '')}`),
-  ]
+  return warned.map(
+    node => `${paint.yellow(MARKS.warned)} ${placeOf(node)}: ${firstLine(node.warning ?? '')}`,
+  )
 }
 
 /** What waits for whom, and the commands that go on. */
@@ -266,78 +269,28 @@ function peopleLines(state: RunViewState, node: NodeView): readonly string[] {
 }
 
 function commandsFor(state: RunViewState, standing: RunStanding): readonly string[] {
+  const { run } = state
   switch (standing) {
     case 'waiting':
     case 'interrupted':
-      return [`release resume ${state.run}`]
+      // Resumed as it is, it would only ask again.
+      return [...state.active].some(({ status }) => status.type === 'uncertain')
+        ? []
+        : [`release resume ${run}`]
     case 'failed':
     case 'partial':
-    case 'cancelled':
-      return [`release report ${state.run}`, `release resume ${state.run}`]
+    case 'cancelled': {
+      const nothingUndone = state.rollbacks.length === 0 && state.counts.succeeded > 0
+      return [
+        `release report ${run}`,
+        `release resume ${run}`,
+        ...(nothingUndone ? [`release rollback ${run} --dry-run`] : []),
+      ]
+    }
     case 'succeeded':
     case 'rolled-back':
-      return [`release report ${state.run}`]
+      return [`release report ${run}`]
     case 'running':
       return []
   }
-}
-
-// ── release list ────────────────────────────────────────────────────────────────────────────────
-
-/** One run as `release list` shows it. */
-export interface RunRow {
-  readonly run: string
-  readonly release: string
-  readonly version: string
-  readonly standing: RunStanding
-  readonly who: string
-  readonly startedAt: number | null
-  readonly finishedAt: number | null
-  readonly done: number
-  readonly total: number
-  /** What it waits for a person to say; empty where nothing. */
-  readonly waitsFor: readonly string[]
-}
-
-export function runRow(state: RunViewState, runner: StatusOptions['runner']): RunRow {
-  const asks = [...state.active].filter(
-    ({ status }) => status.type === 'uncertain' || (status.type === 'waiting' && status.for === 'person'),
-  )
-  return {
-    run: state.run,
-    release: state.plan.release.name,
-    version: state.plan.release.version,
-    standing: standingOfRun(state, runner),
-    who: state.who,
-    startedAt: state.startedAt,
-    finishedAt: state.finishedAt,
-    done: endedOf(state.counts),
-    total: state.counts.total,
-    waitsFor: asks.map(placeOf),
-  }
-}
-
-/** A table of runs, in the order given, with a head; one sentence where there are none. */
-export function renderRunList(
-  rows: readonly RunRow[],
-  { paint, now }: { readonly paint: Painter; readonly now: number },
-): string {
-  if (rows.length === 0) return 'There are no runs yet: release run begins one.\n'
-  const head = ['RUN', 'RELEASE', 'STANDING', 'DONE', 'STARTED', 'TOOK', 'BY']
-  const cells = rows.map(row => [
-    row.run,
-    `${row.release} ${row.version}`,
-    row.waitsFor.length === 0 ? row.standing : `${row.standing}: ${row.waitsFor.join(', ')}`,
-    `${row.done}/${row.total}`,
-    row.startedAt === null ? '' : renderTime(row.startedAt),
-    row.startedAt === null ? '' : renderDuration((row.finishedAt ?? now) - row.startedAt),
-    plain(row.who),
-  ])
-  const widths = head.map((title, i) => Math.max(...[title, ...cells.map(row => row[i]!)].map(widthOf)))
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => padEnd(cell, widths[i]!))
-      .join('  ')
-      .trimEnd()
-  return `${[paint.bold(line(head)), ...cells.map(line)].join('\n')}\n`
 }
