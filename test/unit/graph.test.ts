@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   ancestors,
   criticalPath,
@@ -9,6 +9,9 @@ import {
   type Vertex,
   waves,
 } from '../../src/graph/graph.ts'
+
+// The large graphs are slow where other tests run beside them.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** `'c: a b'` is a vertex c that needs a and b. */
 const graph = (...lines: string[]): Vertex[] =>

@@ -31,7 +31,11 @@ interface Columns {
 
 function stageLines(page: Page, stage: PlanStage, layers: readonly (readonly PlanNode[])[]): string[] {
   const { paint } = page
-  const after = stage.after.length === 0 ? '' : ` after ${plain(stage.after.join(', '))}`
+  const after = stage.after.length === 0 ? '' : `after ${plain(stage.after.join(', '))}, `
+  const head: Cell[] = [
+    { text: plain(stage.name), paint: paint.bold },
+    { text: `${after}on failure ${stage.policy}`, paint: paint.dim },
+  ]
   const nodes = layers.flat()
   const columns: Columns = {
     wave: String(layers.length).length,
@@ -43,7 +47,7 @@ function stageLines(page: Page, stage: PlanStage, layers: readonly (readonly Pla
     marks: widest(nodes.map(marksOf), 24),
   }
   return [
-    `${paint.bold(plain(stage.name))}${paint.dim(`${after}, on failure ${stage.policy}`)}`,
+    ...flow(head, { width: page.width, indent: 2 }),
     ...layers.flatMap((layer, i) => layerLines(page, layer, { columns, wave: i + 1 })),
   ]
 }

@@ -59,7 +59,7 @@ export function renderMermaid(plan: Plan): string {
 
 const nodeText = (node: PlanNode, id: string): string => {
   const [open, close] = shapes[node.operation.kind]
-  const text = node.operation.kind === 'join' ? ' ' : node.title
+  const text = node.operation.kind === 'join' ? '' : node.title
   return `${id}${open}${label(text)}${close}:::${node.operation.kind}`
 }
 
@@ -73,6 +73,11 @@ function irreversible(nodes: readonly PlanNode[], ids: ReadonlyMap<string, strin
   ]
 }
 
-/** All but letters, digits and harmless signs become Mermaid's own entities, `#34;` for a quotation mark. */
+/**
+ * All but letters, digits and harmless signs become Mermaid's own entities, `#34;` for a quotation mark. It takes
+ * no empty label.
+ */
 const label = (text: string): string =>
-  `"${plain(text).replaceAll(/[^\p{L}\p{M}\p{N} .,:/()+=_%→↔–×-]/gu, character => `#${character.codePointAt(0)};`)}"`
+  `"${plain(text).replaceAll(markup, character => `#${character.codePointAt(0)};`) || ' '}"`
+
+const markup = /[^\p{L}\p{M}\p{N} .,:/()+=_%→↔–×-]/gu

@@ -4,7 +4,7 @@
 import { criticalPath } from '../../graph/graph.ts'
 import type { Millis, Plan, PlanNode } from '../plan.ts'
 import { type Page, section } from './page.ts'
-import { columnsOf, plain } from './painter.ts'
+import { type Cell, flow, plain } from './painter.ts'
 import { durationText, listText } from './wording.ts'
 
 /** The path that decides how long the run takes: by expected durations, or by the time limits. */
@@ -13,9 +13,7 @@ export function longestWayLines({ plan, byKey, paint, width, durations }: Page):
     durations?.[key] ?? (durations === undefined ? limitOf(byKey.get(key)!) : 0)
   const vertices = plan.nodes.map(node => ({ key: node.key, needs: [...node.needs, ...node.after] }))
   const { path, length } = criticalPath(vertices, weight)
-  const steps = path
-    .filter(key => weight(key) > 0)
-    .map(key => `${plain(key)} ${paint.dim(durationText(weight(key)))}`)
+  const steps = path.filter(key => weight(key) > 0).map(key => `${plain(key)} ${durationText(weight(key))}`)
   if (steps.length === 0) return []
   const by = durations === undefined ? 'by the time limits of one attempt each' : 'by the expected durations'
   const people = plan.nodes.some(node => node.operation.kind === 'approval')
@@ -23,34 +21,17 @@ export function longestWayLines({ plan, byKey, paint, width, durations }: Page):
     : ''
   const shown =
     steps.length <= 12 ? steps : [...steps.slice(0, 8), `${steps.length - 11} more`, ...steps.slice(-3)]
-  return [
-    `${paint.bold('Longest way')}  ${durationText(length)} ${paint.dim(`${by}${people}`)}`,
-    ...flowWords(
-      shown.map((step, i) => (i === 0 ? step : `→ ${step}`)),
-      width,
-    ),
+  const head: Cell[] = [
+    { text: 'Longest way', paint: paint.bold },
+    { text: durationText(length) },
+    { text: `${by}${people}`, paint: paint.dim },
   ]
+  const way = shown.map((step, i): Cell => ({ text: i === 0 ? `  ${step}` : `→ ${step}` }))
+  return [...flow(head, { width, indent: 2 }), ...flow(way, { width, indent: 2 })]
 }
 
 const limitOf = ({ operation, timeout }: PlanNode): Millis =>
   operation.kind === 'wait' ? operation.duration : (timeout ?? 0)
-
-/** Painted pieces, as many on a line as fit. */
-function flowWords(pieces: readonly string[], width: number): string[] {
-  const lines: string[] = []
-  let used = 0
-  for (const piece of pieces) {
-    const columns = columnsOf(withoutPaint(piece))
-    const fits = lines.length > 0 && used + 1 + columns <= width
-    if (fits) lines[lines.length - 1] += ` ${piece}`
-    else lines.push(`  ${piece}`)
-    used = fits ? used + 1 + columns : 2 + columns
-  }
-  return lines
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the painter's own escapes
-const withoutPaint = (text: string): string => text.replaceAll(/\u001b\[\d+m/g, '')
 
 /** Every approval, and who may give it. */
 export function peopleLines(page: Page): string[] {

@@ -3,7 +3,7 @@
  */
 import type { Millis, Plan, PlanNode } from '../plan.ts'
 import type { Drawing } from './drawing.ts'
-import { columnsOf, type Painter, padded, plain } from './painter.ts'
+import { columnsOf, type Painter, padded, plain, wrap } from './painter.ts'
 
 export interface Page {
   readonly plan: Plan
@@ -20,18 +20,6 @@ export const widest = (texts: readonly string[], most: number): number =>
     most,
     texts.reduce((columns, text) => Math.max(columns, columnsOf(text)), 0),
   )
-
-/** As many words on a line as fit; a longer word has a line of its own. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && columnsOf(last) + 1 + columnsOf(word) <= width)
-      lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
-}
 
 /** Rows of a name and a text, which goes on below itself. Nothing where there are no rows. */
 export function section(

@@ -32,7 +32,7 @@ export function painter(options: { readonly color: boolean }): Painter {
 
 /** The text on one line, without control characters or marks that turn the direction of writing. */
 export const plain = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�')
+  text.replaceAll(/[\s\u2028\u2029]/gu, ' ').replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '�')
 
 const wide =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u
@@ -55,34 +55,50 @@ export interface Cell {
   readonly paint?: (text: string) => string
 }
 
+/** As many words on a line as fit; a longer word has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && columnsOf(last) + 1 + columnsOf(word) <= width) {
+      lines[lines.length - 1] = `${last} ${word}`
+    } else {
+      lines.push(word)
+    }
+  }
+  return lines
+}
+
 /**
- * Cells side by side with two blanks between; what does not fit any more goes to a further line, indented. No
- * text is ever cut off.
+ * Cells side by side with two blanks between. What does not fit any more goes to a further line, indented, and is
+ * wrapped there if need be. No text is ever cut off.
  */
 export function flow(
   cells: readonly Cell[],
-  options: { readonly width: number; readonly indent: number },
+  { width, indent }: { readonly width: number; readonly indent: number },
 ): string[] {
   const lines: string[] = []
-  let line = ''
-  let used = 0
-  for (const cell of cells) {
-    if (cell.text === '' && cell.columns === undefined) continue
-    const needed = columnsOf(cell.text)
-    const gap = used === 0 ? 0 : 2
-    if (used > 0 && used + gap + needed > options.width) {
-      lines.push(line.trimEnd())
-      line = ' '.repeat(options.indent)
-      used = options.indent
-    } else {
-      line += ' '.repeat(gap)
-      used += gap
-    }
-    const blanks = Math.max(0, (cell.columns ?? 0) - needed)
-    line += (cell.paint ?? same)(cell.text) + ' '.repeat(blanks)
-    used += needed + blanks
+  let line = { text: '', used: 0, empty: true }
+  const write = (text: string, columns: number): void => {
+    line = { text: line.text + text, used: line.used + columns, empty: false }
   }
-  if (line.trim() !== '') lines.push(line.trimEnd())
+  const breakLine = (): void => {
+    lines.push(line.text.trimEnd())
+    line = { text: ' '.repeat(indent), used: indent, empty: true }
+  }
+  for (const { text, columns = 0, paint = same } of cells) {
+    const needed = columnsOf(text)
+    if (needed === 0 && columns === 0) continue
+    if (!line.empty && line.used + 2 + needed > width) breakLine()
+    else if (!line.empty) write('  ', 2)
+    wrap(text, width - line.used).forEach((piece, i) => {
+      if (i > 0) breakLine()
+      write(paint(piece), columnsOf(piece))
+    })
+    const blanks = Math.max(0, columns - needed)
+    write(' '.repeat(blanks), blanks)
+  }
+  if (!line.empty) breakLine()
   return lines
 }
 

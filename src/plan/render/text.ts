@@ -9,8 +9,8 @@ import type { Millis, Plan } from '../plan.ts'
 import { drawPlan, fewestNodes } from './drawing.ts'
 import { legendLines, stageSections } from './layers.ts'
 import { irreversibleLines, leftLines, longestWayLines, peopleLines, uncertainLines } from './notices.ts'
-import { type Page, widest, wrap } from './page.ts'
-import { type Cell, flow, type Painter, padded, painter, plain } from './painter.ts'
+import { type Page, widest } from './page.ts'
+import { type Cell, flow, type Painter, padded, painter, plain, wrap } from './painter.ts'
 import { countText, liveText, shortHash } from './wording.ts'
 
 export interface TextOptions {
@@ -69,7 +69,7 @@ function headLines({ plan, paint, width }: Page): string[] {
   const facts = rows
     .filter(([, value]) => value !== '')
     .flatMap(([label, value]) => rowLines(label, value, { paint, width, columns: 10 }))
-  return [paint.bold(title.join('')), ...facts]
+  return [...flow([{ text: title.join(''), paint: paint.bold }], { width, indent: 2 }), ...facts]
 }
 
 const paramText = ([name, value]: [string, unknown]): string => plain(`${name}=${canonicalJson(value)}`)
