@@ -1,0 +1,193 @@
+/**
+ * What every TechCorp service of 2.9 stands on: routes over node:http, calls to other services through the
+ * gateway, and identifiers that carry their own content.
+ *
+ * Boundary: knows no domain. Vendored: every service holds a copy beside its server.js, because a folder is
+ * deployed as it is; `scripts/vendor.js` copies it and the tests hold the copies together.
+ *
+ * Invariants:
+ *  K1. No request depends on which instance answers it: nothing that a client holds is kept in memory only.
+ *  K2. After SIGTERM nothing new is accepted, and every request already accepted gets its answer.
+ *  K3. Each call to another service may be repeated: it is a read, or it carries an Idempotency-Key.
+ */
+import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createServer } from 'node:http'
+import manifest from './package.json' with { type: 'json' }
+
+const { HOST = '127.0.0.1', PORT = '0', RELEASE_GATEWAY: gateway, TECHCORP_KEY: key } = process.env
+if (!key) throw new Error(`${manifest.name}: TECHCORP_KEY is not set; nothing could be signed or checked`)
+
+const BODY_LIMIT = 64 * 1024
+const CALL_LIMIT = 5_000
+/** Longer than any proxy keeps an idle connection, so that it is never this side that closes first. */
+const KEEP_ALIVE = 75_000
+/** After SIGTERM: what is still open then belongs to nobody. */
+const DRAIN_LIMIT = 8_000
+
+/** A refusal that the client is told about. */
+export class Problem extends Error {
+  constructor(status, code, message, headers = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.headers = headers
+  }
+}
+
+class Reply {
+  constructor(status, body, headers) {
+    this.status = status
+    this.body = body
+    this.headers = headers
+  }
+}
+
+/** An answer other than a plain 200 with JSON. */
+export const reply = (status, body, headers = {}) => new Reply(status, body, headers)
+
+/** HMAC-SHA256 under the key that all services and both versions share. */
+export const mac = text => createHmac('sha256', key).update(text).digest('base64url')
+
+/** Compares in constant time. */
+export const sameText = (a, b) => timingSafeEqual(Buffer.from(mac(a)), Buffer.from(mac(b)))
+
+/** An identifier that holds its own record, signed: any instance of any version can read it. */
+export const seal = (kind, record) => {
+  const text = Buffer.from(JSON.stringify(record)).toString('base64url')
+  return `${kind}_${text}.${mac(`${kind}:${text}`)}`
+}
+
+/** The record in a sealed identifier; 404 where it was not sealed by us, or is another customer's. */
+export const open = (kind, id, user) => {
+  const unknown = new Problem(404, `${kind}-unknown`, `there is no ${kind} with this id`)
+  const [, stated, text, signature] = /^([a-z]+)_([\w-]+)\.([\w-]+)$/.exec(String(id)) ?? []
+  if (stated !== kind || !sameText(signature, mac(`${kind}:${text}`))) throw unknown
+  const record = JSON.parse(Buffer.from(text, 'base64url').toString())
+  if (record.user !== user) throw unknown
+  return record
+}
+
+const proofOf = id => mac(`request:${id}`)
+
+/** A request's id is passed on among the services only: one that a client made up could stand for many requests. */
+const identify = ({ headers }) => {
+  const { 'x-request-id': given = '', 'x-request-proof': proof = '' } = headers
+  const id = sameText(proof, proofOf(given)) ? given : randomUUID()
+  return { id, key: headers['idempotency-key'] ?? id }
+}
+
+const send = (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(CALL_LIMIT) })
+
+const reasonOf = body => body?.error?.message ?? body?.error ?? 'no reason given'
+
+/** Asks another service through the gateway, in the name of the request's sender. Its 4xx is ours; its 5xx is a 502. */
+export const call = async (request, component, method, path, body) => {
+  const headers = { 'x-request-id': request.id, 'x-request-proof': proofOf(request.id) }
+  if (request.headers.authorization) headers.authorization = request.headers.authorization
+  if (method !== 'GET') headers['idempotency-key'] = `${request.key}${path}`
+  if (body) headers['content-type'] = 'application/json'
+  const url = `${gateway}/${component}${path}`
+  const init = { method, headers, body: body && JSON.stringify(body) }
+  // A connection that the other side closed while idle shows only when it is used again: once more is enough.
+  const answer = await send(url, init)
+    .catch(() => send(url, init))
+    .catch(() => {
+      throw new Problem(502, 'unreachable', `${component} did not answer`)
+    })
+  const content = await answer.json().catch(() => null)
+  if (answer.ok) return content
+  const status = answer.status >= 500 ? 502 : answer.status
+  throw new Problem(status, content?.error?.code ?? 'refused', `${component}: ${reasonOf(content)}`)
+}
+
+/** Who sent the request, as auth-service says; 401 where nobody did. */
+export const customerOf = request => call(request, 'auth-service', 'GET', '/auth/whoami')
+
+const matchRoute = (pattern, path) => {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  if (wanted.length !== given.length) return null
+  const params = {}
+  for (const [index, segment] of wanted.entries()) {
+    if (segment.startsWith(':')) params[segment.slice(1)] = given[index]
+    else if (segment !== given[index]) return null
+  }
+  return params
+}
+
+const parseBody = text => {
+  try {
+    const body = JSON.parse(text)
+    if (body && typeof body === 'object') return body
+  } catch {
+    // The same refusal as for JSON that is no object.
+  }
+  throw new Problem(400, 'body-invalid', 'the body is a JSON object')
+}
+
+const readBody = async incoming => {
+  const chunks = []
+  let size = 0
+  // Left alone when it is too large: a destroyed request could not be answered any more.
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+    size += chunk.length
+    if (size > BODY_LIMIT)
+      throw new Problem(413, 'too-large', `a body has at most ${BODY_LIMIT} bytes`, { connection: 'close' })
+    chunks.push(chunk)
+  }
+  return parseBody(Buffer.concat(chunks).toString() || '{}')
+}
+
+const health = () => ({ status: 'ok', service: manifest.name, version: manifest.version })
+
+const dispatch = async (routes, incoming, identity) => {
+  const [path] = incoming.url.split('?')
+  for (const [route, handle] of Object.entries(routes)) {
+    const [method, pattern] = route.split(' ')
+    const params = method === incoming.method ? matchRoute(pattern, path) : null
+    if (!params) continue
+    const body = method === 'GET' ? {} : await readBody(incoming)
+    return handle({ ...identity, params, body, headers: incoming.headers })
+  }
+  throw new Problem(404, 'unknown-path', `${manifest.name} has no ${incoming.method} ${path}`)
+}
+
+const refuse = error => {
+  if (error instanceof Problem) return reply(error.status, { error: error.message }, error.headers)
+  console.error(error)
+  return reply(500, { error: 'something went wrong here, not with your request' })
+}
+
+const write = (outgoing, result, draining) => {
+  const { status, body, headers } = result instanceof Reply ? result : reply(200, result)
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  outgoing.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'service-version': manifest.version,
+    ...(draining && { connection: 'close' }),
+    ...headers,
+  })
+  outgoing.end(text)
+}
+
+/** Serves the routes, `'GET /orders/:id': request => answer`, and `GET /health`, until SIGTERM. */
+export const serve = routes => {
+  const all = { 'GET /health': health, ...routes }
+  let draining = false
+  const server = createServer(async (incoming, outgoing) => {
+    const identity = identify(incoming)
+    write(outgoing, await dispatch(all, incoming, identity).catch(refuse), draining)
+  })
+  server.keepAliveTimeout = KEEP_ALIVE
+  server.listen(Number(PORT), HOST, () => {
+    const { address, port } = server.address()
+    console.log(`${manifest.name} ${manifest.version} listens on http://${address}:${port}`)
+  })
+  process.on('SIGTERM', () => {
+    if (draining) return
+    draining = true
+    server.close(() => process.exit(0))
+    setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT).unref()
+  })
+}
