@@ -34,12 +34,15 @@ export function painter(options: { readonly color: boolean }): Painter {
 export const plain = (text: string): string =>
   text.replaceAll(/[\s\u2028\u2029]/gu, ' ').replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '�')
 
+/** ASCII, and the signs of our own: all of one column, which most text is. */
+const everyOne = /^[\u0020-\u007e–“”’×←→⇠↩]*$/
 const wide =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u
 const zero = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u
 
 /** How many columns a text without escapes takes in a terminal. */
 export function columnsOf(text: string): number {
+  if (everyOne.test(text)) return text.length
   let columns = 0
   for (const character of text) columns += zero.test(character) ? 0 : wide.test(character) ? 2 : 1
   return columns
