@@ -5,91 +5,98 @@
  * the editor why another is not. Boundary: types only.
  *
  * Invariants:
- *  O1. A map of outputs has one entry for every step of the release written so far, so that names are unique.
- *  O2. The entry of a step that is not certain to have ended before is `Unseen` with the reason; `Visible`
- *      drops it, so that reading it is an error, and shows the reason in that error.
+ *  O1. Outputs are a union with one member for every step of the release written so far, so that names are
+ *      unique. A union grows without nesting: a map built of maps would be too deep at thirty stages.
+ *  O2. The member of a step that may not have ended is `Elsewhere` or `Beside`; `Visible` drops it, so that
+ *      reading it is an error, and shows the reason in that error.
  */
 
-/** No entries yet. */
-export type None = Record<never, never>
-
-declare const unseen: unique symbol
-
-/** Stands for the value of a step that may not have ended; `Why` says where the step is. */
-export interface Unseen<Why extends 'elsewhere' | 'beside'> {
-  readonly [unseen]: Why
+/** The value of a step that has certainly ended, under the step's name. */
+export interface Output<Name extends string = string, Value = unknown> {
+  readonly name: Name
+  readonly value: Value
 }
 
-/** What a person is told who wants to read it. */
-interface Reasons<Name extends string> {
-  elsewhere: `'${Name}' may not have ended: add its stage to after`
-  beside: `'${Name}' may not have ended: it runs beside this`
+/** A step of a stage that this one does not wait for. */
+export interface Elsewhere<Name extends string = string> {
+  readonly name: Name
+  readonly place: 'elsewhere'
 }
 
-/**
- * A map written out, so that an editor shows its entries and not how they came about.
- * The detour over `infer` is what makes it forget.
- */
-export type Plain<Map> = { [Name in keyof Map]: Map[Name] } extends infer Written ? Written : never
+/** A step that runs beside this one. */
+export interface Beside<Name extends string = string> {
+  readonly name: Name
+  readonly place: 'beside'
+}
 
-/** The values of the steps that have certainly ended before: `outputs.NAME`. */
-export type Outputs<Made> = { readonly [Name in keyof Made]: Made[Name] }
+/** A step as another sees it. */
+export type Seen = Output | Elsewhere | Beside
 
-/** As {@link Outputs}; the reason is there to be read in the error of who asks for a step's value too early. */
-export type OutputsWithout<_Reason extends string, Made> = { readonly [Name in keyof Made]: Made[Name] }
+/** The value of one output. */
+export type ValueOf<Given, Name> =
+  Given extends Output<infer Names, infer Value> ? (Name extends Names ? Value : never) : never
 
-type IfSeen<Name, Value> = Value extends Unseen<infer _Why> ? never : Name
-
-/** The entries that can be read. */
-export type Seen<Map> = Plain<{ [Name in keyof Map as IfSeen<Name, Map[Name]>]: Map[Name] }>
-
-/** What a step's `outputs` is. */
-export type Visible<Map> = {
-  [Name in keyof Map]: Map[Name] extends Unseen<infer Why> ? Reasons<Name & string>[Why] : never
-}[keyof Map] extends infer Reason extends string
-  ? [Reason] extends [never]
-    ? Outputs<Map>
-    : OutputsWithout<Reason, Seen<Map>>
+/** The outputs that can be read, as a map. The detour over `infer` makes an editor show the map itself. */
+export type ValuesOf<Given> = {
+  [Name in Extract<Given, Output>['name']]: ValueOf<Given, Name>
+} extends infer Values
+  ? Values
   : never
 
-/** Names written literally: not those of an index signature, which may or may not be there. */
-type Literal<Map> = keyof { [Name in keyof Map as None extends Record<Name, 1> ? never : Name]: 1 }
+/** The values of the steps that have certainly ended before: `outputs.NAME`. */
+export type Outputs<Values> = { readonly [Name in keyof Values]: Values[Name] }
+
+/** As {@link Outputs}; the reason is there to be read in the error of who asks for a step's value too early. */
+export type OutputsWithout<_Reason extends string, Values> = { readonly [Name in keyof Values]: Values[Name] }
+
+type ReasonOf<Given> = Given extends { readonly name: infer Name extends string; readonly place: infer Place }
+  ? Place extends 'elsewhere'
+    ? `'${Name}' may not have ended: add its stage to after`
+    : `'${Name}' may not have ended: it runs beside this`
+  : never
+
+/** What a step's `outputs` is. */
+export type Visible<Given> =
+  ReasonOf<Given> extends infer Reason extends string
+    ? ValuesOf<Given> extends infer Values
+      ? [Reason] extends [never]
+        ? Outputs<Values>
+        : OutputsWithout<Reason, Values>
+      : never
+    : never
+
+/** Those of the names that are written literally: one of a pattern may or may not be there. */
+type Literal<Name> = Name extends string
+  ? Record<never, never> extends Record<Name, 1>
+    ? never
+    : Name
+  : never
 
 /** `Name` where no step has it yet; otherwise the sentence that the editor shows. */
-export type NewStep<Name, Map> = Name extends Literal<Map> & string
-  ? `there is a step '${Name}' already: give this one another name`
-  : Name
+export type NewStep<Name, Given extends Seen> =
+  Name extends Literal<Given['name']> ? `there is a step '${Name}' already: give this one another name` : Name
 
-/** Both maps as one. */
-export type Joined<Map, More> = Plain<{
-  [Each in keyof Map | keyof More]: Each extends keyof Map
-    ? Map[Each]
-    : Each extends keyof More
-      ? More[Each]
-      : never
-}>
+/** Those that were made beyond what was given. */
+export type Beyond<Made, Given extends Seen> =
+  Made extends Output<infer Name, unknown> ? (Name extends Given['name'] ? never : Made) : never
 
-/** The map with one more step. */
-export type Adding<Map, Name extends PropertyKey, Value> = Joined<Map, { [Each in Name]: Value }>
+/** Those steps, as seen from a part that runs beside them. */
+export type BesideOf<Made> = Made extends Output<infer Name, unknown> ? Beside<Name> : never
 
-/** What a part made beyond what it was given. */
-export type Beyond<Made, Given> = Plain<Omit<Made, keyof Given>>
-
-/** As seen from a part that runs beside those steps. */
-export type Beside<Made> = {
-  [Name in keyof Made]: Unseen<'beside'>
+/** A stage that is written, and the outputs that are certain to be there at its end. */
+export interface Ended<Name extends string = string, Made extends Output = Output> {
+  readonly name: Name
+  readonly made: Made
 }
 
-type NameIn<Maps> = Maps extends unknown ? keyof Maps : never
+type MadeIn<Stages> = Stages extends Ended<string, infer Made> ? Made : never
 
-type ValueIn<Maps, Name> = Maps extends unknown ? (Name extends keyof Maps ? Maps[Name] : never) : never
+type SeenOrNot<Made, Names> =
+  Made extends Output<infer Name, unknown> ? (Name extends Names ? Made : Elsewhere<Name>) : never
 
-/**
- * What a stage is given, which waits for the stages `After` of `Stages`: their outputs, and an unseen entry
- * for every other step of the release.
- */
-export type GivenAfter<Stages, After extends keyof Stages> = Plain<{
-  [Name in NameIn<Stages[keyof Stages]>]: Name extends NameIn<Stages[After]>
-    ? ValueIn<Stages[After], Name>
-    : Unseen<'elsewhere'>
-}>
+type NameOf<Made> = Made extends Output<infer Name, unknown> ? Name : never
+
+/** What a stage is given that waits for the stages named `After`: every step of the release, seen or not. */
+export type GivenAfter<Stages extends Ended, After> = [Stages['name']] extends [After]
+  ? MadeIn<Stages>
+  : SeenOrNot<MadeIn<Stages>, NameOf<MadeIn<Extract<Stages, Ended<Extract<After, string>>>>>>

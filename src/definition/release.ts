@@ -13,7 +13,7 @@ import type { Component } from './component.ts'
 import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
 import type { ApproverModel, CallSite, FailurePolicyName, ReleaseModel, StageModel } from './model.ts'
 import { brand } from './model.ts'
-import type { GivenAfter, Joined, None, Seen } from './outputs.ts'
+import type { Ended, GivenAfter, Output, Seen } from './outputs.ts'
 import type { Param } from './param.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
@@ -40,21 +40,21 @@ type PolicyOf<Policy> = Policy extends FailurePolicy
   : `'${Policy & string}' is not a failure policy: write 'stop', 'rollback-all', 'rollback-dependents' or 'continue-partial'`
 
 /** `Name` where no stage has it yet; otherwise the sentence that the editor shows. */
-type NewStage<Name, Stages> = Name extends keyof Stages & string
+type NewStage<Name, Stages extends Ended> = Name extends Stages['name']
   ? `there is a stage '${Name}' already: give this one another name`
   : Name
 
 /** `Name` where a stage above has it; otherwise the sentence that the editor shows. */
-type StageAbove<Name, Stages> = Name extends keyof Stages
+type StageAbove<Name, Stages extends Ended> = Name extends Stages['name']
   ? Name
-  : keyof Stages extends never
+  : [Stages] extends [never]
     ? 'no stage is written above this one: leave after out'
     : `there is no stage '${Name & string}' above this one: name one of those written above it`
 
 /** The stages waited for; every one, where a name was wrong, so that one mistake is reported once. */
-type WaitedFor<After, Stages> = [After] extends [keyof Stages] ? After : keyof Stages
+type WaitedFor<After, Stages extends Ended> = [After] extends [Stages['name']] ? After : Stages['name']
 
-export interface StageOptions<After, Policy, Stages> {
+export interface StageOptions<After, Policy, Stages extends Ended> {
   /** The stages that this one waits for; every stage written above it if left out. */
   readonly after?: readonly StageAbove<After, Stages>[]
   /** What happens when something in this stage fails; as the release says if left out. */
@@ -88,7 +88,8 @@ export interface ReleaseOptions<Components extends string, P extends Param, Secr
  *
  * `Of` is what it holds; `Stages` is, for each stage, what its end leaves for stages that wait for it.
  */
-export interface Release<in out Of extends Shape = Shape, in out Stages = None> extends Handle<ReleaseModel> {
+export interface Release<in out Of extends Shape = Shape, in out Stages extends Ended = never>
+  extends Handle<ReleaseModel> {
   readonly name: string
 
   /**
@@ -108,20 +109,20 @@ export interface Release<in out Of extends Shape = Shape, in out Stages = None> 
    *   .stage('build', { after: ['lint', 'test'], onFailure: 'stop' }, s => s
    *     .step('image', async ({ $ }) => (await $`npm run --silent image`.text()).trim(), { idempotent: true }))
    */
-  stage<const Name extends string, Made>(
+  stage<const Name extends string, Made extends Seen>(
     name: NewStage<Name, Stages>,
-    build: (stage: Stage<Of, GivenAfter<Stages, keyof Stages>>) => Stage<Of, Made>,
-  ): Release<Of, WithStage<Stages, Name, Made>>
+    build: (stage: Stage<Of, GivenAfter<Stages, Stages['name']>>) => Stage<Of, Made>,
+  ): Release<Of, Stages | Ended<Name, Extract<Made, Output>>>
   stage<
     const Name extends string,
-    Made,
-    const After extends string = keyof Stages & string,
+    Made extends Seen,
+    const After extends string = Stages['name'],
     const Policy extends string = FailurePolicy,
   >(
     name: NewStage<Name, Stages>,
     options: StageOptions<After, Policy, Stages>,
     build: (stage: Stage<Of, GivenAfter<Stages, WaitedFor<After, Stages>>>) => Stage<Of, Made>,
-  ): Release<Of, WithStage<Stages, Name, Made>>
+  ): Release<Of, Stages | Ended<Name, Extract<Made, Output>>>
 
   /**
    * Says what happens when something fails, in every stage that does not say so itself.
@@ -135,8 +136,6 @@ export interface Release<in out Of extends Shape = Shape, in out Stages = None> 
    */
   onFailure<const Policy extends string = FailurePolicy>(policy: PolicyOf<Policy>): Release<Of, Stages>
 }
-
-type WithStage<Stages, Name extends string, Made> = Joined<Stages, { [Each in Name]: Seen<Made> }>
 
 interface Options {
   readonly after?: readonly string[]

@@ -12,8 +12,9 @@ import type { Channel } from './channel.ts'
 import type { Check } from './check.ts'
 import type { Component } from './component.ts'
 import type { Environment } from './environment.ts'
-import type { Adding, Beside, Beyond, Joined, NewStep, None } from './outputs.ts'
-import type { CheckFunction, ParamsOf, Recorded, ReturnOf, Shape, StepContext, StepOptions } from './step.ts'
+import type { BesideOf, Beyond, NewStep, Output, Seen, ValueOf } from './outputs.ts'
+import type { Param } from './param.ts'
+import type { CheckFunction, Recorded, ReturnOf, Shape, StepContext, StepOptions } from './step.ts'
 import type { Strategy } from './strategy.ts'
 import type { DurationOf, Retries, Written } from './value.ts'
 
@@ -146,10 +147,11 @@ interface Items<Of extends Shape, Given> {
 /**
  * A stage while it is written: things run in the order written, and each method returns a new stage.
  *
- * `Of` is what the release holds; `Given` is what the steps so far leave for later ones. A reusable piece of
+ * `Of` is what the release holds; `Given` is the steps so far, as what is written next sees them. A reusable piece of
  * pipeline is a function from `Stage` to `Stage`; see {@link Stage.use}.
  */
-export interface Stage<in out Of extends Shape = Shape, in out Given = None> extends Items<Of, Given> {
+export interface Stage<in out Of extends Shape = Shape, in out Given extends Seen = never>
+  extends Items<Of, Given> {
   /**
    * The team's own code. What it returns is recorded once, as JSON, and typed for the steps that are certain
    * to come after it.
@@ -174,7 +176,7 @@ export interface Stage<in out Of extends Shape = Shape, in out Given = None> ext
     name: NewStep<Name, Given>,
     run: (context: StepContext<Of, Given>) => ReturnOf<Returned>,
     options?: StepOptions<Of, Given, NoInfer<Recorded<Returned>>, Time>,
-  ): Stage<Of, Adding<Given, Name, Recorded<Returned>>>
+  ): Stage<Of, Given | Output<Name, Recorded<Returned>>>
 
   /**
    * Runs things side by side. They do not see each other's outputs; what follows sees all of them.
@@ -189,12 +191,12 @@ export interface Stage<in out Of extends Shape = Shape, in out Given = None> ext
    *       .step('size', async ({ $ }) => Number(await $`npm run --silent size`.text()), { idempotent: true }))
    *     .step('report', ({ outputs, log }) => log(`${outputs.size} bytes`), { idempotent: true }))
    */
-  parallel<Made>(
-    build: (parts: Parallel<Of, Given, None>) => Parallel<Of, Given, Made>,
-  ): Stage<Of, Joined<Given, Made>>
+  parallel<Made extends Seen>(
+    build: (parts: Parallel<Of, Given>) => Parallel<Of, Given, Made>,
+  ): Stage<Of, Given | Made>
 
   /** Runs things in the order written; inside `.parallel()` it makes them one part. */
-  sequence<Made>(build: (part: Stage<Of, Given>) => Stage<Of, Made>): Stage<Of, Made>
+  sequence<Made extends Seen>(build: (part: Stage<Of, Given>) => Stage<Of, Made>): Stage<Of, Made>
 
   /**
    * Writes the same for each item of a list. Literal items keep their types, so that the outputs of
@@ -211,7 +213,7 @@ export interface Stage<in out Of extends Shape = Shape, in out Given = None> ext
    *       await $`npm run publish -- ${outputs['build-api']} ${outputs['build-web']}`
    *     }, { idempotent: true }))
    */
-  each<const Item, Made>(
+  each<const Item, Made extends Seen>(
     list: readonly Item[],
     build: (part: Stage<Of, Given>, item: Item) => Stage<Of, Made>,
   ): Stage<Of, Made>
@@ -219,7 +221,7 @@ export interface Stage<in out Of extends Shape = Shape, in out Given = None> ext
   /**
    * Puts a reusable piece of pipeline in: a function from a stage to a stage. Its outputs are there afterwards.
    *
-   * A piece that reads outputs or params says so in its argument's type: `Stage<Shape, { image: string }>`.
+   * A piece that reads outputs or params says so in its argument's type: `Stage<Shape, Output<'image', string>>`.
    *
    * @example
    * import { command, release, type Stage } from 'release-as-code'
@@ -233,65 +235,78 @@ export interface Stage<in out Of extends Shape = Shape, in out Given = None> ext
    *     .use(checked)
    *     .step('report', ({ outputs, log }) => log(`${outputs.size} bytes`), { idempotent: true }))
    */
-  use<Wants extends Shape = Of, Needs = Given, Made = None>(
-    template: Piece<Of, Given, Wants, Needs, Made>,
-  ): Stage<Of, Joined<Given, Beyond<Made, Needs>>>
+  use<Wants extends Shape = Of, Needs extends Seen = Given, Made extends Seen = never>(
+    piece: Piece<Of, Given, Wants, Needs, Made>,
+  ): Stage<Of, Given | Beyond<Made, Needs>>
 }
 
 /** The parts of a `.parallel()` while they are written: each method adds one that runs beside the others. */
-export interface Parallel<in out Of extends Shape = Shape, in out Given = None, in out Made = None>
-  extends Items<Of, Joined<Given, Beside<Made>>> {
+export interface Parallel<
+  in out Of extends Shape = Shape,
+  in out Given extends Seen = never,
+  in out Made extends Seen = never,
+> extends Items<Of, Given | BesideOf<Made>> {
   /** As {@link Stage.step}, beside the other parts. */
   step<const Name extends string, Returned, const Time extends Written = never>(
-    name: NewStep<Name, Joined<Given, Made>>,
-    run: (context: StepContext<Of, Joined<Given, Beside<Made>>>) => ReturnOf<Returned>,
-    options?: StepOptions<Of, Joined<Given, Beside<Made>>, NoInfer<Recorded<Returned>>, Time>,
-  ): Parallel<Of, Given, Adding<Made, Name, Recorded<Returned>>>
+    name: NewStep<Name, Given | Made>,
+    run: (context: StepContext<Of, Given | BesideOf<Made>>) => ReturnOf<Returned>,
+    options?: StepOptions<Of, Given | BesideOf<Made>, NoInfer<Recorded<Returned>>, Time>,
+  ): Parallel<Of, Given, Made | Output<Name, Recorded<Returned>>>
 
   /** One part whose things run in the order written, and see each other's outputs. */
-  sequence<Part>(
-    build: (part: Stage<Of, Joined<Given, Beside<Made>>>) => Stage<Of, Part>,
-  ): Parallel<Of, Given, Joined<Made, Beyond<Part, Joined<Given, Made>>>>
+  sequence<Part extends Seen>(
+    build: (part: Stage<Of, Given | BesideOf<Made>>) => Stage<Of, Part>,
+  ): Parallel<Of, Given, Made | Beyond<Part, Given | Made>>
 
   /** As {@link Stage.each}, with one or more parts for each item. */
-  each<const Item, Part>(
+  each<const Item, Part extends Seen>(
     list: readonly Item[],
     build: (parts: Parallel<Of, Given, Made>, item: Item) => Parallel<Of, Given, Part>,
   ): Parallel<Of, Given, Part>
 
   /** As {@link Stage.use}: the piece is one part. */
-  use<Wants extends Shape = Of, Needs = Joined<Given, Beside<Made>>, Part = None>(
-    template: Piece<Of, Joined<Given, Beside<Made>>, Wants, Needs, Part>,
-  ): Parallel<Of, Given, Joined<Made, Beyond<Part, Needs>>>
+  use<Wants extends Shape = Of, Needs extends Seen = Given | BesideOf<Made>, Part extends Seen = never>(
+    piece: Piece<Of, Given | BesideOf<Made>, Wants, Needs, Part>,
+  ): Parallel<Of, Given, Made | Beyond<Part, Needs>>
 }
 
 /** The steps that a piece adds and that are there already. */
-type Repeated<Given, Needs, Made> = Extract<Exclude<keyof Made, keyof Needs>, keyof Given> & string
+type Repeated<Given extends Seen, Needs extends Seen, Made> = Extract<
+  Beyond<Made, Needs>['name'],
+  Given['name']
+>
 
 /** What a piece reads of outputs and params, and is not there. */
 type Missing<Of extends Shape, Given, Wants extends Shape, Needs> =
-  | UnlessGiven<Needs, Given, 'output', 'put the piece after the step that makes it'>
-  | (string extends Wants['params']['name']
-      ? never
-      : UnlessGiven<
-          ParamsOf<Wants['params']>,
-          ParamsOf<Of['params']>,
-          'param',
-          "list it in the release's params"
-        >)
+  | MissingOutput<Needs, Extract<Given, Output>>
+  | (string extends Wants['params']['name'] ? never : MissingParam<Wants['params'], Of['params']>)
 
-type UnlessGiven<Needed, Given, Kind extends string, Fix extends string> = {
-  [Name in keyof Needed]: Name extends keyof Given
-    ? Given[Name] extends Needed[Name]
-      ? never
-      : `this piece reads the ${Kind} '${Name & string}' as another type than it has here`
-    : `this piece reads the ${Kind} '${Name & string}', which is not there: ${Fix}`
-}[keyof Needed]
+type MissingOutput<Needs, Given extends Output> =
+  Needs extends Output<infer Name, infer Value>
+    ? Name extends Given['name']
+      ? ValueOf<Given, Name> extends Value
+        ? never
+        : `this piece reads the output '${Name}' as another type than it has here`
+      : `this piece reads the output '${Name}', which is not there: put the piece after the step that makes it`
+    : never
+
+type MissingParam<Wants, Params extends Param> =
+  Wants extends Param<infer Name, infer Value>
+    ? Name extends Params['name']
+      ? Extract<Params, Param<Name>> extends Param<Name, Value>
+        ? never
+        : `this piece reads the param '${Name}' as another type than it has here`
+      : `this piece reads the param '${Name}', which is not there: list it in the release's params`
+    : never
 
 /** A reusable piece of pipeline that fits here; otherwise the sentence that the editor shows. */
-export type Piece<Of extends Shape, Given, Wants extends Shape, Needs, Made> = [
-  Missing<Of, Given, Wants, Needs>,
-] extends [never]
+export type Piece<
+  Of extends Shape,
+  Given extends Seen,
+  Wants extends Shape,
+  Needs extends Seen,
+  Made extends Seen,
+> = [Missing<Of, Given, Wants, Needs>] extends [never]
   ? [Repeated<Given, Needs, Made>] extends [never]
     ? (part: Stage<Wants, Needs>) => Stage<Wants, Made>
     : `this piece has a step '${Repeated<Given, Needs, Made>}', and there is one already: give one of them another name`

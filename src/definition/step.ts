@@ -4,7 +4,7 @@
  * Role: the types of steps and of gates' functions. Boundary: types only; the shell's type is structural,
  * so that the adapter behind it can be another tomorrow.
  */
-import type { None, Plain, Visible } from './outputs.ts'
+import type { Visible } from './outputs.ts'
 import type { Param } from './param.ts'
 import type { DurationOf, Retries, Written } from './value.ts'
 
@@ -23,10 +23,15 @@ export interface Shape<
   readonly secrets: Secrets
 }
 
-/** The values of params, by their names. */
-export type ParamsOf<P extends Param> = Plain<{
+/**
+ * The values of params, by their names. The detour over `infer` makes an editor show them, and not how they
+ * came about.
+ */
+export type ParamsOf<P extends Param> = {
   readonly [Name in P['name']]: P extends Param<Name, infer T> ? T : never
-}>
+} extends infer Values
+  ? Values
+  : never
 
 /** What a command printed, and how it ended. */
 export interface ShellOutput {
@@ -74,7 +79,7 @@ export interface Shell {
 }
 
 /** What a step's function is given. */
-export interface StepContext<Of extends Shape = Shape, Given = None> {
+export interface StepContext<Of extends Shape = Shape, Given = never> {
   /** Runs commands. */
   readonly $: Shell
   /** What earlier steps returned: those that have certainly ended before this one starts. */

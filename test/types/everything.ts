@@ -11,6 +11,7 @@ import {
   http,
   local,
   type modelOf,
+  type Output,
   param,
   release,
   rolling,
@@ -72,7 +73,7 @@ const checked = (s: Stage) =>
     .gate('piece: lint', command('npm run lint').passes())
     .step('lines', async () => 1200, { idempotent: true })
 
-const signed = (s: Stage<Shape, { image: { digest: string } }>) =>
+const signed = (s: Stage<Shape, Output<'image', { digest: string }>>) =>
   s.step('signature', ({ outputs }) => ({ of: outputs.image.digest }), { idempotent: true })
 
 const named =
@@ -136,7 +137,7 @@ export default release('phoenix', {
           retry: 3,
           timeout: '15m',
           undo: async ({ $, value, outputs }) => {
-            same<typeof outputs, Readonly<Record<never, never>>>(true)
+            same<typeof outputs, { readonly [name in never]: never }>(true)
             if (value) await $`npm run drop -- ${value.digest}`
           },
           observe: async ({ $ }) => {

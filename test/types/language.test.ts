@@ -7,8 +7,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Editor, type Position, type Problem } from './editor.ts'
+
+// The language server shares the machine's cores with every other test.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -84,6 +87,34 @@ describe('what is meant compiles', () => {
       expect(await editor.problems(join(here, name))).toEqual([])
     })
   }
+})
+
+describe('a large definition', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'large-'))
+  beforeAll(() => prepare(folder))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  // Types that nest as the definition grows are too deep for the checker from about thirty stages on.
+  const stage = (index: number): string => `
+    .stage('stage-${index}', ${index % 3 === 2 ? `{ after: ['stage-${index - 1}'] }, ` : ''}s => s
+      .step('a${index}', () => ({ value: ${index} }))
+      .step('b${index}', ({ outputs }) => outputs.a${index}.value + 1)
+      .parallel(p => p
+        .step('c${index}', ({ outputs }) => outputs.b${index})
+        .sequence(s => s.step('d${index}', () => 1).step('e${index}', ({ outputs }) => outputs.d${index})))
+      .step('f${index}', ({ outputs }) => outputs.c${index} + outputs.e${index} + outputs.a0.value))`
+  const steps = Array.from({ length: 150 }, (_, index) => `.step('step-${index}', () => ${index})`)
+
+  test('of sixty stages, and a stage of a hundred and fifty steps, compiles', async () => {
+    const file = join(folder, 'large.ts')
+    const stages = Array.from({ length: 60 }, (_, index) => stage(index)).join('')
+    const last = `.stage('last', s => s${steps.join('')}.step('end', ({ outputs }) => outputs['step-149'] + outputs.f58))`
+    writeFileSync(
+      file,
+      `import { release } from 'release-as-code'\nexport default release('large', { version: '1.0.0' })${stages}${last}`,
+    )
+    expect(await editor.problems(file)).toEqual([])
+  })
 })
 
 describe('what is wrong says what to write instead', () => {

@@ -1,6 +1,6 @@
-import { param, release, type Shape, type Stage } from 'release-as-code'
+import { type Output, param, release, type Shape, type Stage } from 'release-as-code'
 
-const signed = (s: Stage<Shape, { image: { digest: string } }>) =>
+const signed = (s: Stage<Shape, Output<'image', { digest: string }>>) =>
   s.step('signature', ({ outputs }) => outputs.image.digest)
 const pace = param('pace')
 const paced = (s: Stage<Shape<string, typeof pace>>) => s.step('paced', ({ params }) => params.pace)
