@@ -228,6 +228,7 @@ const route = async (job: Job, replacements: readonly Replacement[]): Promise<vo
   const add = [...fresh.values()].filter(record => !routed.some(known => known.instance === record.token))
   const remove = routed.filter(known => slots.has(known.slot) && !fresh.has(known.instance))
   await assertFence(placeOf(site), context.fence)
+  site.world.reached('routing')
   await changeRoutes(site.folders.gateway, site.environment, {
     component: desired.component,
     fence: context.fence,

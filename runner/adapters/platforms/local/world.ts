@@ -8,6 +8,7 @@ export type FaultPoint =
   | 'spawned'
   | 'recorded'
   | 'healthy'
+  | 'routing'
   | 'routed'
   | 'drained'
   | 'ended'
@@ -18,6 +19,7 @@ export const faultPoints: readonly FaultPoint[] = [
   'spawned',
   'recorded',
   'healthy',
+  'routing',
   'routed',
   'drained',
   'ended',

@@ -51,6 +51,8 @@ export const forward = async (
   const { last, result } = await tryInstances(proxy, target.component, exchange)
   const labels = last?.labels ?? { component: target.component, version: '', slot: '' }
   const status = conclude(exchange, target, result)
+  // An answer may come before the whole body was taken; what is left must not stand in the next request's way.
+  if (body.type === 'streamed') body.discard().catch(() => outgoing.destroy())
   if (status !== null) proxy.metrics.answered(labels, status, (performance.now() - started) / 1000)
 }
 

@@ -10,7 +10,13 @@ export type RequestBody =
   | { readonly type: 'none' }
   | { readonly type: 'held'; readonly bytes: Buffer }
   /** Can be sent only once it is asked for, and only once. */
-  | { readonly type: 'streamed'; readonly chunks: AsyncIterable<Buffer>; readonly isBegun: () => boolean }
+  | {
+      readonly type: 'streamed'
+      readonly chunks: AsyncIterable<Buffer>
+      readonly isBegun: () => boolean
+      /** Reads the rest to no purpose, so that the client's next request on this connection is seen. */
+      readonly discard: () => Promise<void>
+    }
 
 /** Reads a body up to the bound. Rejects where the client went away before its end. */
 export const readBody = async (incoming: IncomingMessage): Promise<RequestBody> => {
@@ -18,7 +24,7 @@ export const readBody = async (incoming: IncomingMessage): Promise<RequestBody> 
   if (incoming.headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
     return { type: 'none' }
   const source = incoming.iterator({ destroyOnReturn: false })
-  if (Number(length ?? 0) > HELD_BODY_BYTES) return streamed([], source)
+  if (Number(length ?? 0) > HELD_BODY_BYTES) return streamed(incoming, [], source)
   const held: Buffer[] = []
   let size = 0
   for (;;) {
@@ -26,11 +32,15 @@ export const readBody = async (incoming: IncomingMessage): Promise<RequestBody> 
     if (done) return { type: 'held', bytes: Buffer.concat(held) }
     held.push(value)
     size += value.length
-    if (size > HELD_BODY_BYTES) return streamed(held, source)
+    if (size > HELD_BODY_BYTES) return streamed(incoming, held, source)
   }
 }
 
-const streamed = (head: readonly Buffer[], rest: AsyncIterator<Buffer>): RequestBody => {
+const streamed = (
+  incoming: IncomingMessage,
+  head: readonly Buffer[],
+  rest: AsyncIterator<Buffer>,
+): RequestBody => {
   let begun = false
   async function* chunks(): AsyncGenerator<Buffer> {
     begun = true
@@ -41,5 +51,13 @@ const streamed = (head: readonly Buffer[], rest: AsyncIterator<Buffer>): Request
       yield value
     }
   }
-  return { type: 'streamed', chunks: { [Symbol.asyncIterator]: chunks }, isBegun: () => begun }
+  return {
+    type: 'streamed',
+    chunks: { [Symbol.asyncIterator]: chunks },
+    isBegun: () => begun,
+    async discard() {
+      await rest.return?.()
+      incoming.resume()
+    },
+  }
 }
