@@ -45,6 +45,14 @@ describe('a secret in text', () => {
     expect(shown.replaceAll('[secret LONG]', '').trim()).toBe('')
   })
 
+  it.each(['a.b*c+d?', '^$()[]{}|\\', 'line\nline2', '-----', '//////', 'x'.repeat(20_000)])(
+    'however odd: %j',
+    value => {
+      expect(scrub(`<${value}>`, disguisesOf('ODD', value))).toBe('<[secret ODD]>')
+      expect(scrub('axbbcd', disguisesOf('ODD', value))).toBe('axbbcd')
+    },
+  )
+
   it('leaves nothing of values that overlap', () => {
     const both = [...disguisesOf('A', 'abcdef'), ...disguisesOf('B', 'defghi')]
     expect(scrub('_abcdefghi_', both)).toBe('_[secret A]_')
@@ -111,10 +119,10 @@ describe('a secret in pieces', () => {
   })
 
   it('knows secrets that were read after it began', () => {
-    const disguises: Disguise[] = []
+    let disguises: readonly Disguise[] = []
     const scrubber = createScrubber(() => disguises)
     expect(scrubber.write('hunter22 ')).toBe('hunter22 ')
-    disguises.push(...disguisesOf('P', 'hunter22'))
+    disguises = disguisesOf('P', 'hunter22')
     expect(scrubber.write('hunter22 ')).toBe('[secret P] ')
   })
 })

@@ -62,7 +62,7 @@ function createTail(length: number) {
   return {
     add(text: string): void {
       kept += text.length > length ? text.slice(-length) : text
-      if (kept.length > 2 * length) kept = cut()
+      if (kept.length > 4 * length) kept = cut()
     },
     /** Half a character at the cut is left out. */
     text: (): string => cut().replace(/^[\uDC00-\uDFFF]/, ''),
