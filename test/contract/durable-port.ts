@@ -4,7 +4,7 @@
  * Role: a ground joins with a rig and one call of `durablePortContract`. Boundary: nothing here knows how a
  * ground keeps what it keeps. Time is read through the port only, so that a ground with a clock of its own fits.
  */
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { isReleaseError } from '../../src/errors.ts'
 import type { RunEvent, Unstamped } from '../../src/run/events.ts'
 import type { DurablePort, EffectContext, Happened, Holder, Signal } from '../../src/run/ports.ts'
@@ -84,6 +84,8 @@ const codeOf = (call: () => unknown): string | undefined => {
 /** Holds a ground to the contract. `make` gives a new run each time. */
 export function durablePortContract(name: string, make: () => Promise<DurableRig>): void {
   describe(`${name} is a durable ground`, () => {
+    // A busy machine is no failure: only a hang runs into this.
+    vi.setConfig({ testTimeout: 60_000 })
     const rigs: DurableRig[] = []
     const grounds: Ground[] = []
 

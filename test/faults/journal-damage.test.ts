@@ -2,13 +2,16 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createJournal, openJournal } from '../../runner/journal/journal-file.ts'
 import { readJournal } from '../../runner/journal/read.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 
 const skipped = (node: string): RunEvent => ({ type: 'node-skipped', at: 1, node, because: 'test' })
 const guard = (): void => {}
+
+// Thousands of small files are written and synced, on whatever disk the tests have.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder: string
 let path: string

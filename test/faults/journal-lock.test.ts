@@ -62,7 +62,7 @@ it(`gives a run to exactly one of two processes, ${ROUNDS} times`, { timeout: 60
   }
 })
 
-it('gives a run on when its runner was killed, with a higher fence', async () => {
+it('gives a run on when its runner was killed, with a higher fence', { timeout: 60_000 }, async () => {
   const run = join(folder, 'killed')
   await mkdir(run)
   const [first, second] = await Promise.all([racer('alice'), racer('bob')])

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Clock } from '../../runner/engine/clock.ts'
 import {
   type EmbeddedGround,
@@ -15,6 +15,9 @@ import { readJournal } from '../../runner/journal/read.ts'
 import type { Unstamped } from '../../src/run/events.ts'
 import type { Signal } from '../../src/run/ports.ts'
 import { type EmbeddedRig, embeddedRig, takeLock } from '../contract/embedded-rig.ts'
+
+// A busy machine is no failure: conditions are waited for, and only a hang runs into these.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 50_000, interval: 5 } } })
 
 const skipped = (node: string): Unstamped => ({ type: 'node-skipped', node, because: 'test' })
 const started = (node: string): Unstamped => ({ type: 'node-started', node, attempt: 1 })

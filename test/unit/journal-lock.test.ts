@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { livenessOf, type ProcessIdentity, thisProcess } from '../../runner/journal/process-identity.ts'
 import {
   acquireRunLock,
@@ -12,6 +12,9 @@ import {
   type RunLock,
 } from '../../runner/journal/run-lock.ts'
 import { deadProcess, holder } from '../contract/embedded-rig.ts'
+
+// A busy machine is no failure: conditions are waited for, and only a hang runs into these.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 50_000, interval: 5 } } })
 
 const elsewhere: ProcessIdentity = {
   ...thisProcess(),

@@ -1,11 +1,14 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { encodeGroup, encodeHeader, START, scan } from '../../runner/journal/frame.ts'
 import { createJournal, type Journal, openJournal } from '../../runner/journal/journal-file.ts'
 import { follow, readJournal, verifyJournal } from '../../runner/journal/read.ts'
 import type { RunEvent } from '../../src/run/events.ts'
+
+// A busy machine is no failure: conditions are waited for, and only a hang runs into these.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 50_000, interval: 5 } } })
 
 const skipped = (node: string, at = 1): RunEvent => ({ type: 'node-skipped', at, node, because: 'test' })
 const nodes = (events: readonly RunEvent[]): string[] =>

@@ -33,8 +33,6 @@ const create = (at: number, release = 'phoenix'): Promise<RunFolder> =>
     release,
     version: '3.0.0',
     who: 'alice',
-    root: folder,
-    definition: join(folder, 'phoenix.ts'),
     plan: { hash: 'p', text: '{"plan":1}' },
     bundle: { hash: 'b', path: join(folder, 'built.js'), map: join(folder, 'built.js.map') },
     at,
