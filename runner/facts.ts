@@ -5,13 +5,13 @@
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parseApprovers } from '../src/compile/approvers.ts'
 import type { CompileFacts, ResolvedRelease } from '../src/compile/compile.ts'
 import type { ResolvedComponent } from '../src/compile/components.ts'
 import type { ComponentFact } from '../src/compile/deploy.ts'
 import type { ReleaseModel } from '../src/definition/model.ts'
-import type { Diagnostic } from '../src/diagnostic.ts'
+import { type Diagnostic, hasErrors } from '../src/diagnostic.ts'
 import { isReleaseError } from '../src/errors.ts'
 import type { LiveFact, PlanApprover, PlanPlatform, Sha256 } from '../src/plan/plan.ts'
 import type { Platform } from '../src/run/ports.ts'
@@ -29,7 +29,7 @@ export async function readFacts(resolved: ResolvedRelease, sources: FactSources)
   const [components, live, approvers] = await Promise.all([
     readComponents(resolved, sources, diagnostics),
     readLive(resolved, sources),
-    readApprovers(resolved.model, sources.project, diagnostics),
+    readApprovers(resolved.model, { project: sources.project, context: resolved.context }, diagnostics),
   ])
   return { bundle: sources.bundle, components, live, approvers, diagnostics, sha256 }
 }
@@ -67,12 +67,11 @@ async function readComponent(
     hint,
     ...(span === undefined ? {} : { span }),
   })
-  const candidates = sourceCandidates(component, project)
-  const source = candidates.find(folder => existsSync(folder))
-  if (source === undefined) {
+  const { folder: source, tried } = await sourceOf(component, project)
+  if (source === null) {
     return problem(
       'source-missing',
-      `${component.name} has no folder to deploy: looked for ${candidates.map(project.relative).join(' and ')}`,
+      `${component.name} has no folder to deploy: looked for ${tried.map(project.relative).join(' and ')}`,
       `Put its files there, or say where they are: source: 'path/to/${component.name}'.`,
     )
   }
@@ -90,14 +89,18 @@ async function readComponent(
   }
 }
 
-/** Where a component's files are: what it says itself, or the convention `<definition>/<name>/<version>`, `<definition>/<name>`. */
-function sourceCandidates({ model, name, version }: ResolvedComponent, project: Project): readonly string[] {
-  const folder = dirname(project.definition)
+/** Where a component's files are: what it says itself, or the platform's convention. */
+async function sourceOf(
+  { model, name, version }: ResolvedComponent,
+  project: Project,
+): Promise<{ readonly folder: string | null; readonly tried: readonly string[] }> {
   if (model.source !== null) {
-    return [resolve(folder, model.source.replaceAll('{name}', name).replaceAll('{version}', version))]
+    const said = model.source.replaceAll('{name}', name).replaceAll('{version}', version)
+    const folder = resolve(dirname(project.definition), said)
+    return { folder: existsSync(folder) ? folder : null, tried: [folder] }
   }
-  const services = resolve(folder, basename(project.definition).replace(/\.[cm]?[jt]s$/, ''))
-  return [resolve(services, name, version), resolve(services, name)]
+  const { localSource } = await import('./adapters/platforms/local/source.ts')
+  return localSource(project.definition, name, version)
 }
 
 async function readLive(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts['live']> {
@@ -117,9 +120,9 @@ async function readLive(resolved: ResolvedRelease, sources: FactSources): Promis
 
 async function readApprovers(
   model: ReleaseModel,
-  project: Project,
+  { project, context }: { readonly project: Project; readonly context: ResolvedRelease['context'] },
   diagnostics: Diagnostic[],
-): Promise<readonly PlanApprover[] | null> {
+): Promise<CompileFacts['approvers']> {
   if (model.approvers === null) return null
   if (typeof model.approvers !== 'string') return approversByRole(model.approvers)
   const path = resolve(dirname(project.definition), model.approvers)
@@ -127,15 +130,17 @@ async function readApprovers(
   try {
     const parsed = parseApprovers(await readFile(path, 'utf8'), { file })
     diagnostics.push(...parsed.diagnostics)
-    return parsed.approvers
+    return hasErrors(parsed.diagnostics) ? 'unknown' : parsed.approvers
   } catch (error) {
+    const span = context.span(model.at)
     diagnostics.push({
+      ...(span === undefined ? {} : { span }),
       code: 'approvers-unreadable',
       severity: 'error',
       message: `the approvers file ${file} could not be read: ${(error as Error).message}`,
       hint: "It is an SSH allowed-signers file: a line for each person, 'alice@example.org ssh-ed25519 AAAA… roles=release-manager'.",
     })
-    return []
+    return 'unknown'
   }
 }
 

@@ -45,13 +45,21 @@ export interface EngineOptions {
   /** Folded over the port's history already. */
   readonly state: RunState
   readonly port: DurablePort
+  /** Written before anything else: that the run began, or that another runner took it up. */
+  readonly opening: readonly Unstamped[]
   /** Resolves to the outcome's events; an empty outcome leaves the attempt open. Rejects only to end the engine. */
   readonly perform: (task: Task) => Promise<readonly Unstamped[]>
   readonly signatures: Signatures
-  /** Whether the process may end while the run waits for this. */
-  readonly mayLeave: (idle: { readonly waiting: readonly string[]; readonly until: number | null }) => boolean
+  /**
+   * How long to stay while only a person is waited for, in milliseconds; Infinity: as long as it takes. For a
+   * time that comes within this, or within {@link NEAR}, the engine always stays.
+   */
+  readonly patience: number
   readonly now: () => number
 }
+
+/** A wait that ends within this is not worth leaving for, in milliseconds. */
+export const NEAR = 10 * 60_000
 
 export type Ended =
   | { readonly type: 'finished'; readonly outcome: Outcome }
@@ -78,6 +86,9 @@ class Engine {
   readonly #stopped = new Map<string, Stopped>()
   readonly #decisions: Word[] = []
   #deciding = false
+  #idleSince: number | null = null
+  #napping = false
+  #look: 'none' | 'asked' | 'done' = 'none'
   #recording = 0
   #fatal: unknown = null
 
@@ -89,6 +100,7 @@ class Engine {
   }
 
   async run(): Promise<Ended> {
+    if (this.#options.opening.length > 0) this.#record(this.#options.opening)
     this.#port.awaitSignal('run')
     for (;;) {
       const ended = this.#advance()
@@ -133,13 +145,34 @@ class Engine {
         this.#stop(command.work, { type: 'cancelled', because: this.#state.halt?.cause ?? 'cancel' })
         return null
       case 'idle':
-        if (this.#decisions.length > 0 || this.#deciding || !this.#options.mayLeave(command)) return null
-        return this.#leave('waiting', command.waiting)
+        return this.#mayLeave(command.until) ? this.#leave('waiting', command.waiting) : null
       case 'leave':
         return this.#leave('interrupted', [])
       case 'finished':
         return { type: 'finished', outcome: command.outcome }
     }
+  }
+
+  /** Whether patience is at its end; if not, sees to it that the question is asked again when it is. */
+  #mayLeave(until: number | null): boolean {
+    const { patience, now } = this.#options
+    if (this.#decisions.length > 0 || this.#deciding || patience === Infinity) return false
+    this.#idleSince ??= now()
+    const deadline = this.#idleSince + patience
+    if (until !== null && until <= Math.max(deadline, now() + NEAR)) return false
+    if (now() >= deadline) return this.#nothingUnread()
+    if (!this.#napping) this.#port.sleep(PATIENCE, deadline)
+    this.#napping = true
+    return false
+  }
+
+  /** A word that arrived while nobody ran the run is read before it is left again. */
+  #nothingUnread(): boolean {
+    if (this.#look === 'none') {
+      this.#look = 'asked'
+      this.#port.now(LOOK)
+    }
+    return this.#look === 'done'
   }
 
   #leave(why: 'interrupted' | 'waiting', waiting: readonly string[]): Ended {
@@ -148,6 +181,8 @@ class Engine {
   }
 
   #record(events: readonly Unstamped[]): void {
+    this.#idleSince = null
+    if (this.#look === 'done') this.#look = 'none'
     this.#port.record(events)
     this.#recording += 1
     for (const event of events) this.#evolve({ ...event, at: this.#clock } as RunEvent)
@@ -200,6 +235,7 @@ class Engine {
         return
       case 'now':
         this.#clock = Math.max(this.#clock, happened.at)
+        this.#look = 'done'
         return
       case 'lease-lost':
         throw new StateError(
@@ -222,6 +258,7 @@ class Engine {
   }
 
   #slept(key: string): void {
+    if (key === PATIENCE) this.#napping = false
     const work = this.#open.get(key)
     this.#open.delete(key)
     if (work === undefined) return
@@ -317,6 +354,12 @@ class Engine {
     }
   }
 }
+
+/** The key under which the engine asks whether there is anything unread. */
+const LOOK = 'look'
+
+/** The key under which the engine waits for its own patience to end. */
+const PATIENCE = 'patience'
 
 const attemptKey = (work: Work, attempt: number): string => `${work.key}#${attempt}`
 

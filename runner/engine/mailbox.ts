@@ -33,6 +33,8 @@ export interface Mailbox {
   answer(keys: readonly string[]): readonly string[]
   /** Their answer is durable. */
   discard(ids: readonly string[]): void
+  /** Resolves once everything that has arrived by now and is awaited was offered. */
+  looked(): Promise<void>
   end(): Promise<void>
 }
 
@@ -111,6 +113,12 @@ class WatchedMailbox implements Mailbox {
   discard(ids: readonly string[]): void {
     // A file that stays is known by the answer on record; the next runner tries again.
     for (const id of ids) void removeSignal(this.#inbox, id).catch(() => {})
+  }
+
+  async looked(): Promise<void> {
+    if (this.#open.size === 0) return
+    this.#lookIn()
+    await this.#look
   }
 
   async end(): Promise<void> {

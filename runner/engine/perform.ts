@@ -24,6 +24,13 @@ const FINAL = new Set([
   'secret-unknown',
   'secret-too-short',
   'coverage-missing',
+  'check-missing',
+  'gate-no-verdict',
+  'command-empty',
+  'command-not-found',
+  'command-folder',
+  'notify-refused',
+  'notify-address',
   'not-json',
   'output-missing',
 ])

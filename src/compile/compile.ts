@@ -57,8 +57,8 @@ export interface CompileFacts {
   /** Components whose folder could not be read are left out, with a finding in `diagnostics`. */
   readonly components: ReadonlyMap<string, ComponentFact>
   readonly live: Readonly<Record<string, Readonly<Record<string, LiveFact | null>>>>
-  /** null: the release names no approvers. */
-  readonly approvers: readonly PlanApprover[] | null
+  /** null: the release names no approvers. unknown: they could not be read, which is among the diagnostics. */
+  readonly approvers: readonly PlanApprover[] | null | 'unknown'
   readonly diagnostics: readonly Diagnostic[]
   readonly sha256: (text: string) => Sha256
 }
@@ -110,7 +110,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
     components: resolved.components.map(component => planComponent(component, facts)),
     environments: resolved.environments.map(environment => planEnvironment(environment, model)),
     secrets: secrets.map(planSecret),
-    approvers: facts.approvers,
+    approvers: facts.approvers === 'unknown' ? [] : facts.approvers,
     facts: {
       live: facts.live,
       sources: Object.fromEntries([...facts.components].map(([name, fact]) => [name, fact.digest])),

@@ -49,7 +49,10 @@ export interface DurablePort {
   awaitSignal(key: string): void
   /** Records facts that have no effect, in order. Stamped and yielded back as `recorded`, in order. */
   record(events: readonly Unstamped[]): void
-  /** Yields `now` with the time, read once and the same on replay. */
+  /**
+   * Yields `now` with the time, read once and the same on replay; and only after every signal that had arrived
+   * for an awaited key when it was asked, so that nobody leaves over a word that lies there unread.
+   */
   now(key: string): void
   /** Aborts what the key runs, sleeps or awaits. An effect still yields its outcome; the others yield nothing. */
   cancel(key: string): void

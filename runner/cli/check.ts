@@ -1,0 +1,33 @@
+import { findProject } from '../load/project.ts'
+import { planRelease } from '../plan-release.ts'
+import type { Command } from './command.ts'
+import { print } from './io.ts'
+
+/** `release check`: everything that is wrong with a definition, at once. Exit 0, or 2 where anything is an error. */
+export const check: Command = {
+  name: 'check',
+  usage: '[FILE]',
+  summary: 'Says everything that is wrong with a definition: types, names, graph, safety.',
+  example: 'release check releases/phoenix.ts',
+  options: { param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' } },
+  takes: [0, 1],
+  run: async (invocation, io) => {
+    const state = invocation.text('state')
+    const project = await findProject(invocation.args[0], {
+      cwd: io.cwd,
+      ...(state === undefined ? {} : { state }),
+    })
+    const { diagnostics, plan } = await planRelease({ project, params: invocation.list('param') })
+    const { renderDiagnostics } = await import('../load/code-frame.ts')
+    const errors = diagnostics.filter(d => d.severity === 'error').length
+    const warnings = diagnostics.length - errors
+    const frames = renderDiagnostics(diagnostics, { root: project.root, color: io.color.stdout })
+    const sum = `${errors} errors, ${warnings} warnings in ${project.relative(project.definition)}`
+    const size = plan === null ? '' : `; ${plan.stages.length} stages, ${plan.nodes.length} nodes`
+    print(io, {
+      json: { ok: errors === 0, errors, warnings, diagnostics, plan: plan?.hash ?? null },
+      text: `${frames}${frames === '' ? '' : '\n\n'}${sum}${size}`,
+    })
+    return errors === 0 ? 0 : 2
+  },
+}

@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { InputError } from '../../src/errors.ts'
+import type { Plan } from '../../src/plan/plan.ts'
+import { findProject } from '../load/project.ts'
+import { readPlanFile } from '../plan-file.ts'
+import { requirePlan } from '../plan-release.ts'
+import { type Command, type Invocation, wrong } from './command.ts'
+import type { Io } from './io.ts'
+
+const FORMATS = ['text', 'json', 'mermaid', 'dot'] as const
+type Format = (typeof FORMATS)[number]
+
+/** `release plan`: what would be done. Exit 0, or 2 where there is no plan. */
+export const plan: Command = {
+  name: 'plan',
+  usage: '[FILE]',
+  summary: 'Shows what a release would do, or with --against what is different from an older plan.',
+  example: 'release plan releases/phoenix.ts --format mermaid --out plan.mmd',
+  options: {
+    param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' },
+    format: { value: 'FORMAT', help: `${FORMATS.join(', ')} (text)` },
+    out: { value: 'FILE', help: 'write it there instead of to stdout' },
+    against: { value: 'PLAN', help: 'an older plan as JSON: say what is added, removed and changed' },
+  },
+  takes: [0, 1],
+  run: async (invocation, io) => {
+    const format = readFormat(invocation, io)
+    const state = invocation.text('state')
+    const project = await findProject(invocation.args[0], {
+      cwd: io.cwd,
+      ...(state === undefined ? {} : { state }),
+    })
+    const { plan: made, diagnostics } = await requirePlan({ project, params: invocation.list('param') })
+    if (diagnostics.length > 0) {
+      const { renderDiagnostics } = await import('../load/code-frame.ts')
+      io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)
+    }
+    const against = invocation.text('against')
+    const text =
+      against === undefined
+        ? await renderPlan(made, format, io)
+        : await renderAgainst(await readPlanFile(resolve(io.cwd, against)), made, format, io)
+    const out = invocation.text('out')
+    if (out === undefined) io.stdout.write(text)
+    else await writeFile(resolve(io.cwd, out), text)
+    return 0
+  },
+}
+
+function readFormat(invocation: Invocation, io: Io): Format {
+  const format = invocation.text('format') ?? (io.json ? 'json' : 'text')
+  if ((FORMATS as readonly string[]).includes(format)) return format as Format
+  throw new InputError([
+    wrong('format', `--format ${format}: there is no such format`, `There are ${FORMATS.join(', ')}.`),
+  ])
+}
+
+async function renderPlan(made: Plan, format: Format, io: Io): Promise<string> {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(made, null, 2)}\n`
+    case 'mermaid':
+      return (await import('../../src/plan/render/mermaid.ts')).renderMermaid(made)
+    case 'dot':
+      return (await import('../../src/plan/render/dot.ts')).renderDot(made)
+    case 'text': {
+      const { renderText } = await import('../../src/plan/render/text.ts')
+      return renderText(made, { color: io.color.stdout, width: io.stdout.columns ?? 100 })
+    }
+  }
+}
+
+async function renderAgainst(older: Plan, newer: Plan, format: Format, io: Io): Promise<string> {
+  const { diffPlans } = await import('../../src/plan/diff.ts')
+  const diff = diffPlans(older, newer)
+  if (format === 'json') return `${JSON.stringify(diff, null, 2)}\n`
+  if (format !== 'text') {
+    throw new InputError([
+      wrong('format', `--against cannot be drawn as ${format}`, 'Take --format text or --format json.'),
+    ])
+  }
+  const { renderDiff } = await import('../../src/plan/render/diff-text.ts')
+  return renderDiff(diff, { color: io.color.stdout })
+}

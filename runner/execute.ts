@@ -1,0 +1,201 @@
+/**
+ * A runner's life: take the run, take the environments, run the engine, give everything back.
+ *
+ * Invariants:
+ *  X1. Nothing is performed before the run's lock and every component's lock are held.
+ *  X2. What an earlier runner left running is ended before anything new starts.
+ *  X3. Locks are given back when the process ends, also when the run goes on later; a run that comes back finds
+ *      out whether the world has changed meanwhile.
+ */
+import { join } from 'node:path'
+import type { ReleaseModel } from '../src/definition/model.ts'
+import { StateError } from '../src/errors.ts'
+import type { Plan } from '../src/plan/plan.ts'
+import type { Outcome, RunEvent, Unstamped } from '../src/run/events.ts'
+import { foldRun } from '../src/run/fold.ts'
+import type { Acquired, Holder, Signal } from '../src/run/ports.ts'
+import type { RunState } from '../src/run/state.ts'
+import { embeddedGround } from './engine/embedded-ground.ts'
+import { type Ended, runEngine } from './engine/engine.ts'
+import { faultsFromEnv } from './engine/faults.ts'
+import { createPerformer } from './engine/perform.ts'
+import { holderOf } from './identity.ts'
+import { acquireRunLock, describeHolder, type RunLock } from './journal/run-lock.ts'
+import type { RunFolder } from './journal/run-store.ts'
+import { openNodeLogs } from './node-logs.ts'
+import { createWorld, openPlatform, openSignatures } from './wire.ts'
+
+/** Version of the engine that a run was decided by; written down with each runner. */
+export const INTERPRETER = 1
+
+/** What shows a run while it runs. */
+export interface RunDisplay {
+  event(event: RunEvent, source: 'history' | 'live'): void
+  output(node: string, chunk: string): void
+  /** What was recorded before has been told; from here on everything is new. */
+  begin(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Execution {
+  readonly folder: RunFolder
+  readonly plan: Plan
+  readonly definition: ReleaseModel
+  readonly root: string
+  readonly who: string
+  readonly env: NodeJS.ProcessEnv
+  readonly display: RunDisplay
+  /** What this runner writes first, given the state that the journal tells. */
+  readonly opening: (state: RunState) => readonly Unstamped[]
+  /** How long to stay when only a person is waited for, in milliseconds; Infinity: as long as it takes. */
+  readonly patience: number
+}
+
+/** Runs until the run ends or may be left. @throws StateError where the run or an environment is somebody else's */
+export async function execute(execution: Execution): Promise<Ended> {
+  const { folder, who, root } = execution
+  const holder = holderOf(folder.id, who, root)
+  const lock = await takeRun(folder, holder)
+  const releases = [lock.release]
+  try {
+    const { fences, locks } = await takeEnvironments(execution.plan, holder)
+    releases.push(...locks)
+    return await runOn(execution, lock, fences)
+  } finally {
+    await execution.display.close()
+    for (const release of releases.reverse()) await release().catch(() => {})
+  }
+}
+
+async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLock> {
+  const lock = await acquireRunLock(folder.path, holder)
+  if (lock.type === 'acquired') return lock
+  throw new StateError('run-held', `the run ${folder.id} is being run by ${describeHolder(lock.holder)}`, {
+    hint: `Follow it with: release watch ${folder.id}`,
+  })
+}
+
+/** Every component of the plan in every environment that it goes to, in one order, so that two runs cannot take them crosswise. */
+async function takeEnvironments(
+  plan: Plan,
+  holder: Holder,
+): Promise<{ fences: ReadonlyMap<string, number>; locks: readonly (() => Promise<void>)[] }> {
+  const fences = new Map<string, number>()
+  const locks: (() => Promise<void>)[] = []
+  for (const { environment, component } of targetsOf(plan)) {
+    const { platform } = plan.environments.find(e => e.name === environment)!
+    const lock: Acquired = await (await openPlatform(platform)).lock(environment, component, holder)
+    if (lock.type === 'held') {
+      for (const release of locks.reverse()) await release().catch(() => {})
+      throw new StateError(
+        'environment-held',
+        `${component} in ${environment} belongs to the run ${lock.holder.run}, of ${describeHolder(lock.holder)}`,
+        { hint: 'Wait for it to end, or cancel it: nothing was changed here.' },
+      )
+    }
+    fences.set(`${environment}/${component}`, lock.fence)
+    locks.push(lock.release)
+  }
+  return { fences, locks }
+}
+
+function targetsOf(plan: Plan): readonly { environment: string; component: string }[] {
+  const targets = new Map<string, { environment: string; component: string }>()
+  for (const { environment, component } of plan.nodes) {
+    if (environment === undefined || component === undefined) continue
+    targets.set(`${environment}/${component}`, { environment, component })
+  }
+  return [...targets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target)
+}
+
+async function runOn(
+  execution: Execution,
+  lock: RunLock,
+  fences: ReadonlyMap<string, number>,
+): Promise<Ended> {
+  const { folder, plan, display, env, root } = execution
+  const ground = await embeddedGround({
+    journal: folder.journal,
+    inbox: folder.inbox,
+    lock,
+    faults: faultsFromEnv(env),
+    onEvent: (event, source) => display.event(event, source),
+  })
+  const logs = openNodeLogs(folder, (node, chunk) => display.output(node, chunk))
+  await display.begin()
+  const interrupts = listenForInterrupts(signal => ground.interrupt(signal), execution.who)
+  try {
+    const state = foldRun(plan, ground.history)
+    await endLeftovers(folder, state)
+    await assertUnchanged(state)
+    const world = await createWorld({ plan, definition: execution.definition, folder, root, logs, fences, env })
+    return await runEngine({
+      state,
+      opening: execution.opening(state),
+      port: ground,
+      perform: createPerformer(world),
+      signatures: await openSignatures(plan),
+      patience: execution.patience,
+      now: Date.now,
+    })
+  } finally {
+    interrupts.stop()
+    await ground.close()
+    logs.close()
+  }
+}
+
+async function endLeftovers(folder: RunFolder, state: RunState): Promise<void> {
+  const cutOff = [...state.active].filter(work => work.interrupted).map(work => work.key)
+  const { endLeftovers: end } = await import('./adapters/commands/children.ts')
+  await end({ dir: join(folder.path, 'children'), run: folder.id, nodes: cutOff })
+}
+
+/** What this run has not touched yet has to be as the plan found it. */
+async function assertUnchanged(state: RunState): Promise<void> {
+  const touched = new Set(
+    [...state.works.values()]
+      .filter(work => work.attempts > 0 || work.doneOrder > 0)
+      .map(({ node }) => `${node.environment}/${node.component}`),
+  )
+  for (const { environment, component } of targetsOf(state.plan)) {
+    if (touched.has(`${environment}/${component}`)) continue
+    const { platform } = state.plan.environments.find(e => e.name === environment)!
+    const live = await (await openPlatform(platform)).live(environment, component)
+    const planned = state.plan.facts.live[environment]?.[component] ?? null
+    if (live?.digest === planned?.digest && live?.version === planned?.version) continue
+    throw new StateError(
+      'plan-stale',
+      `${component} in ${environment} has changed since the plan was made: it ran ${planned?.version ?? 'nothing'} then and runs ${live?.version ?? 'nothing'} now`,
+      { hint: 'Make a new plan and start a new run; nothing was changed here.' },
+    )
+  }
+}
+
+function listenForInterrupts(send: (signal: Signal) => void, who: string): { stop: () => void } {
+  let count = 0
+  const onSignal = (): void => {
+    count += 1
+    send(count === 1 ? { type: 'stop', by: 'interrupt', who } : { type: 'abort', who })
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return {
+    stop: () => {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    },
+  }
+}
+
+/** What the process exits with. */
+export function exitCodeOf(ended: Ended): number {
+  if (ended.type === 'left') return ended.why === 'waiting' ? 3 : 130
+  return EXIT_CODES[ended.outcome]
+}
+
+const EXIT_CODES: Readonly<Record<Outcome, number>> = {
+  succeeded: 0,
+  'rolled-back': 0,
+  failed: 1,
+  cancelled: 1,
+  partial: 5,
+}

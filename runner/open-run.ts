@@ -1,0 +1,50 @@
+/**
+ * A run that exists, opened for reading: its plan, its events and their fold.
+ */
+import type { Plan, Sha256 } from '../src/plan/plan.ts'
+import { StateError } from '../src/errors.ts'
+import type { RunEvent } from '../src/run/events.ts'
+import { foldRun } from '../src/run/fold.ts'
+import type { RunState } from '../src/run/state.ts'
+import { readJournal } from './journal/read.ts'
+import { adoptedFolder, openRun, type RunFolder, type RunMeta, readMeta } from './journal/run-store.ts'
+import { readPlanFile } from './plan-file.ts'
+
+export interface OpenedRun {
+  readonly folder: RunFolder
+  /** Path of the bundle that counts. */
+  readonly bundle: string
+  readonly meta: RunMeta
+  readonly plan: Plan
+  readonly events: readonly RunEvent[]
+  readonly state: RunState
+}
+
+/** `run`: an id, the beginning of one, or nothing for the newest. @throws InputError `no-run`; StateError where it is damaged */
+export async function openedRun(stateFolder: string, run: string | undefined): Promise<OpenedRun> {
+  const folder = await openRun(stateFolder, run)
+  const [meta, { events }] = await Promise.all([readMeta(folder), readJournal(folder.journal)])
+  const current = currentPlan(events, meta)
+  const kept = current === meta.plan ? folder : adoptedFolder(folder, current)
+  const plan = await readPlanOf(folder, kept.plan)
+  if (plan.hash !== current) throw damaged(folder, kept.plan, `it is not the plan that the journal names`)
+  return { folder, bundle: kept.bundle, meta, plan, events, state: foldRun(plan, events) }
+}
+
+/** The journal says which plan counts: the one it began with, or the one that was adopted last. */
+const currentPlan = (events: readonly RunEvent[], meta: RunMeta): Sha256 =>
+  events.findLast(event => event.type === 'plan-adopted')?.plan ?? meta.plan
+
+async function readPlanOf(folder: RunFolder, path: string): Promise<Plan> {
+  try {
+    return await readPlanFile(path)
+  } catch (cause) {
+    throw damaged(folder, path, (cause as Error).message, cause)
+  }
+}
+
+const damaged = (folder: RunFolder, path: string, why: string, cause?: unknown): StateError =>
+  new StateError('run-damaged', `the plan of the run ${folder.id} is damaged: ${why}`, {
+    cause,
+    hint: `Put ${path} back from a backup: without it the run cannot be read.`,
+  })

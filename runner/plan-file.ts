@@ -1,0 +1,39 @@
+/**
+ * A plan in a file: read, upgraded, validated, and known to be unchanged since it was made.
+ */
+import { readFile } from 'node:fs/promises'
+import { InputError } from '../src/errors.ts'
+import { isIntact } from '../src/plan/canonical.ts'
+import type { Plan } from '../src/plan/plan.ts'
+import { readPlan } from '../src/plan/read.ts'
+import { sha256 } from './load/fingerprint.ts'
+import { validate } from './load/validate.ts'
+
+/** @throws InputError `plan-unreadable`, `plan-changed`, or what the schema says of it */
+export async function readPlanFile(path: string): Promise<Plan> {
+  const json = await readJson(path)
+  if (!isIntact(json as Plan, sha256)) {
+    throw problem('plan-changed', `${path} is not as it was made: its hash does not fit what it says`, 'Make the plan again.')
+  }
+  const diagnostics = await validate('plan', json)
+  const read = readPlan(json, { validate: () => diagnostics })
+  if (!read.ok) throw new InputError(read.diagnostics)
+  return read.plan
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    const json: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (typeof json === 'object' && json !== null) return json
+    throw new Error('it holds no object')
+  } catch (error) {
+    throw problem(
+      'plan-unreadable',
+      `${path} could not be read as a plan: ${(error as Error).message}`,
+      'Make one with: release plan FILE --format json --out PLAN',
+    )
+  }
+}
+
+const problem = (code: string, message: string, hint: string): InputError =>
+  new InputError([{ code, severity: 'error', message, hint }])

@@ -1,0 +1,124 @@
+/**
+ * The composition root: which adapter stands behind which port.
+ *
+ * Adapters are imported here and only when they are needed, so that `plan` does not pay for what only `run` uses.
+ */
+import { join } from 'node:path'
+import type { ReleaseModel, RuntimeContext, StepModel } from '../src/definition/model.ts'
+import type { Plan, PlanPlatform } from '../src/plan/plan.ts'
+import type { Platform, Signatures } from '../src/run/ports.ts'
+import { flatten } from '../src/compile/names.ts'
+import type { World } from './engine/world.ts'
+import type { RunFolder } from './journal/run-store.ts'
+import type { NodeLogs } from './node-logs.ts'
+
+const platforms = new Map<string, Promise<Platform>>()
+
+/** One platform for each cluster, however often it is asked for. */
+export function openPlatform(platform: PlanPlatform): Promise<Platform> {
+  const key = JSON.stringify(platform)
+  const known = platforms.get(key)
+  if (known !== undefined) return known
+  const opened = makePlatform(platform)
+  platforms.set(key, opened)
+  return opened
+}
+
+async function makePlatform(platform: PlanPlatform): Promise<Platform> {
+  switch (platform.kind) {
+    case 'local': {
+      const { localPlatform } = await import('./adapters/platforms/local/platform.ts')
+      return localPlatform({ cluster: platform.cluster })
+    }
+  }
+}
+
+export async function openSignatures(plan: Plan): Promise<Signatures> {
+  const { sshSignatures } = await import('./adapters/signatures/ssh-signatures.ts')
+  return sshSignatures(plan.approvers)
+}
+
+export interface WorldOptions {
+  readonly plan: Plan
+  readonly definition: ReleaseModel
+  readonly folder: RunFolder
+  /** The project's folder, absolute. */
+  readonly root: string
+  readonly logs: NodeLogs
+  /** Fencing tokens by `environment/component`. */
+  readonly fences: ReadonlyMap<string, number>
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** Everything that the nodes of one plan touch. */
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { plan, folder, root } = options
+  const [{ createSecrets }, { zxCommands }, { performGate }, { sendNotification }] = await Promise.all([
+    import('./adapters/secrets/secrets.ts'),
+    import('./adapters/commands/commands.ts'),
+    import('./adapters/gates/gates.ts'),
+    import('./adapters/notifiers/notifiers.ts'),
+  ])
+  const environments = new Map<string, Platform>()
+  for (const { name, platform } of plan.environments) environments.set(name, await openPlatform(platform))
+  const secrets = createSecrets(plan.secrets, { root, env: options.env })
+  const children = { dir: join(folder.path, 'children'), run: folder.id }
+  const env = await commandEnvironment(plan, environments)
+  const commands = zxCommands({ root, env, secrets, children })
+  const { steps, checks } = functionsOf(options.definition)
+  const log: World['log'] = node => options.logs.of(node)
+  return {
+    now: Date.now,
+    run: folder.id,
+    root,
+    platform: environment => environments.get(environment)!,
+    fence: (environment, component) => options.fences.get(`${environment}/${component}`) ?? 0,
+    secrets,
+    log,
+    steps,
+    checks,
+    shell: async ({ key, signal, log: { chunk } }) => {
+      const { stepShell } = await import('./adapters/commands/step-shell.ts')
+      return stepShell({ root, env, secrets, signal, write: chunk, node: key, children })
+    },
+    gate: request =>
+      performGate(request.check, {
+        commands,
+        signal: request.signal,
+        write: request.log.chunk,
+        node: request.key,
+        root,
+        run: request.run,
+        gateway: environment => environments.get(environment)!.gateway(environment),
+      }),
+    notify: request => sendNotification(request, { secrets, plan, run: folder.id }),
+  }
+}
+
+/** What a definition's commands are told of the release: its version, its params, and where its environments answer. */
+async function commandEnvironment(
+  plan: Plan,
+  environments: ReadonlyMap<string, Platform>,
+): Promise<Readonly<Record<string, string>>> {
+  const env: Record<string, string> = { RELEASE_VERSION: plan.release.version, RELEASE_NAME: plan.release.name }
+  for (const [name, value] of Object.entries(plan.params)) env[`RELEASE_PARAM_${variable(name)}`] = String(value)
+  for (const [name, platform] of environments) {
+    env[`RELEASE_GATEWAY_${variable(name)}`] = await platform.gateway(name)
+  }
+  return env
+}
+
+const variable = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+
+function functionsOf(definition: ReleaseModel): {
+  readonly steps: ReadonlyMap<string, StepModel>
+  readonly checks: ReadonlyMap<string, (context: RuntimeContext) => unknown>
+} {
+  const steps = new Map<string, StepModel>()
+  const checks = new Map<string, (context: RuntimeContext) => unknown>()
+  for (const item of definition.stages.flatMap(stage => flatten(stage.items))) {
+    if (item.kind === 'step') steps.set(item.name, item)
+    if (item.kind === 'gate' && typeof item.check === 'function') checks.set(item.name, item.check)
+  }
+  return { steps, checks }
+}
