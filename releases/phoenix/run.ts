@@ -84,7 +84,7 @@ const runRelease = async (
   if (left.code !== WAITING) return left
   headline(`${people.length} people read the plan and approve it`)
   await approve(left.run, people)
-  const { code } = await callRelease(['resume', left.run, '--wait', '0s'])
+  const { code } = await callRelease(['resume', left.run, '--wait', '1m'])
   return { code, run: left.run }
 }
 
