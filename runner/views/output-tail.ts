@@ -22,7 +22,7 @@ export function createOutputTail(): OutputTail {
   let partial = ''
   const keep = (raw: readonly string[]): readonly string[] => {
     const lines = raw.map(line => plain(lastOverwrite(line)))
-    kept = [...kept, ...lines.slice(-KEPT)].filter(line => line.trim() !== '').slice(-KEPT)
+    kept = [...kept, ...lines.filter(line => line.trim() !== '').slice(-KEPT)].slice(-KEPT)
     return lines
   }
   return {

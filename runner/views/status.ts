@@ -246,9 +246,7 @@ function nextSection(state: RunViewState, options: StatusOptions): readonly stri
   const standing = standingOfRun(state, options.runner)
   const people = [...state.active].flatMap(node => peopleLines(state, node))
   const commands = commandsFor(state, standing)
-  return people.length + commands.length === 0
-    ? []
-    : ['', ...people, ...commands.map(command => `  ${command}`)]
+  return [...people, ...commands.map(command => `  ${command}`)]
 }
 
 function peopleLines(state: RunViewState, node: NodeView): readonly string[] {
