@@ -83,20 +83,33 @@ export type Beyond<Made, Given extends Seen> =
 /** Those steps, as seen from a part that runs beside them. */
 export type BesideOf<Made> = Made extends Output<infer Name, unknown> ? Beside<Name> : never
 
-/** A stage that is written, and the outputs that are certain to be there at its end. */
-export interface Ended<Name extends string = string, Made extends Output = Output> {
+/**
+ * A stage that is written: what its own steps leave, and the names of the stages that have ended before it ends.
+ * It holds names and not their outputs again, or the types would grow with the square of the definition.
+ */
+export interface Ended<Name extends string = string, Made = unknown, Waited extends string = string> {
   readonly name: Name
   readonly made: Made
+  readonly waited: Waited
 }
 
-type MadeIn<Stages> = Stages extends Ended<string, infer Made> ? Made : never
+type MadeIn<Stages> = Stages extends Ended<string, infer Made, string> ? Extract<Made, Output> : never
 
-type SeenOrNot<Made, Names> =
-  Made extends Output<infer Name, unknown> ? (Name extends Names ? Made : Elsewhere<Name>) : never
+type MadeBy<Stages, Names> =
+  Stages extends Ended<infer Name, infer Made, string>
+    ? Name extends Names
+      ? Extract<Made, Output>
+      : never
+    : never
 
-type NameOf<Made> = Made extends Output<infer Name, unknown> ? Name : never
+type Hidden<Made> = Made extends Output<infer Name, unknown> ? Elsewhere<Name> : never
 
-/** What a stage is given that waits for the stages named `After`: every step of the release, seen or not. */
-export type GivenAfter<Stages extends Ended, After> = [Stages['name']] extends [After]
+/** The stages that have certainly ended where those named `After` have. */
+export type WaitedBy<Stages, After> =
+  | After
+  | (Stages extends Ended<infer Name, unknown, infer Waited> ? (Name extends After ? Waited : never) : never)
+
+/** What a stage is given after the stages named `Waited`: every step of the release, seen or not. */
+export type GivenAfter<Stages extends Ended, Waited> = [Stages['name']] extends [Waited]
   ? MadeIn<Stages>
-  : SeenOrNot<MadeIn<Stages>, NameOf<MadeIn<Extract<Stages, Ended<Extract<After, string>>>>>>
+  : MadeBy<Stages, Waited> | Hidden<MadeBy<Stages, Exclude<Stages['name'], Waited>>>

@@ -13,7 +13,7 @@ import type { Component } from './component.ts'
 import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
 import type { ApproverModel, CallSite, FailurePolicyName, ReleaseModel, StageModel } from './model.ts'
 import { brand } from './model.ts'
-import type { Ended, GivenAfter, Output, Seen } from './outputs.ts'
+import type { Beyond, Ended, GivenAfter, Seen, WaitedBy } from './outputs.ts'
 import type { Param } from './param.ts'
 import { valueModel } from './param.ts'
 import type { Secret } from './secret.ts'
@@ -52,7 +52,9 @@ type StageAbove<Name, Stages extends Ended> = Name extends Stages['name']
     : `there is no stage '${Name & string}' above this one: name one of those written above it`
 
 /** The stages waited for; every one, where a name was wrong, so that one mistake is reported once. */
-type WaitedFor<After, Stages extends Ended> = [After] extends [Stages['name']] ? After : Stages['name']
+type WaitedFor<After, Stages extends Ended> = [After] extends [Stages['name']]
+  ? Extract<WaitedBy<Stages, After>, string>
+  : Stages['name']
 
 export interface StageOptions<After, Policy, Stages extends Ended> {
   /** The stages that this one waits for; every stage written above it if left out. */
@@ -112,7 +114,7 @@ export interface Release<in out Of extends Shape = Shape, in out Stages extends 
   stage<const Name extends string, Made extends Seen>(
     name: NewStage<Name, Stages>,
     build: (stage: Stage<Of, GivenAfter<Stages, Stages['name']>>) => Stage<Of, Made>,
-  ): Release<Of, Stages | Ended<Name, Extract<Made, Output>>>
+  ): Release<Of, Stages | Ended<Name, Beyond<Made, GivenAfter<Stages, Stages['name']>>, Stages['name']>>
   stage<
     const Name extends string,
     Made extends Seen,
@@ -122,7 +124,10 @@ export interface Release<in out Of extends Shape = Shape, in out Stages extends 
     name: NewStage<Name, Stages>,
     options: StageOptions<After, Policy, Stages>,
     build: (stage: Stage<Of, GivenAfter<Stages, WaitedFor<After, Stages>>>) => Stage<Of, Made>,
-  ): Release<Of, Stages | Ended<Name, Extract<Made, Output>>>
+  ): Release<
+    Of,
+    Stages | Ended<Name, Beyond<Made, GivenAfter<Stages, WaitedFor<After, Stages>>>, WaitedFor<After, Stages>>
+  >
 
   /**
    * Says what happens when something fails, in every stage that does not say so itself.
