@@ -11,7 +11,7 @@ import { commandsContract, groupMembers, isAlive, killAtEnd, until } from './com
 
 commandsContract('zx', zxCommands)
 
-describe('what a crashed runner has left running', () => {
+describe('what a crashed runner has left running', { timeout: 60_000 }, () => {
   let root = ''
   let dir = ''
   beforeEach(async () => {

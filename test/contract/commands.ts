@@ -58,7 +58,7 @@ export async function isAlive(pid: number): Promise<boolean> {
 
 /** Waits for a condition; fails when it does not come. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 15_000
+  const end = performance.now() + 45_000
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain until ${what}`)
     await pause(10)
@@ -73,7 +73,8 @@ export const killAtEnd = (pid: number): void =>
   })
 
 export function commandsContract(name: string, make: MakeCommands): void {
-  describe(`${name} runs commands`, () => {
+  // Processes are slow to start on a machine that is busy; nothing here waits longer than it must.
+  describe(`${name} runs commands`, { timeout: 60_000 }, () => {
     let root = ''
     let disguises: readonly Disguise[] = []
     let printed = ''

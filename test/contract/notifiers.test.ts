@@ -78,7 +78,7 @@ const failure = (sent: Promise<unknown>): Promise<ReleaseError> =>
     error => error,
   )
 
-describe('a message', () => {
+describe('a message', { timeout: 60_000 }, () => {
   it('reaches a webhook as JSON, once', async () => {
     expect(await send(webhook(`${base}/hook?x=1`))).toBe('the webhook took the message (200)')
     expect(seen).toMatchObject([

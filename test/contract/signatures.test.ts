@@ -48,7 +48,7 @@ beforeAll(async () => {
     { person: 'bob@x', roles: ['platform-owner'], keys: [bob] },
     { person: 'carol@x', roles: ['qa'], keys: [locked] },
   ]
-})
+}, 60_000)
 afterAll(() => rm(home, { recursive: true, force: true }))
 
 const decision: Decision = {
@@ -70,7 +70,7 @@ const verify = async (signed: SignedDecision, said: Partial<Decision> = {}): Pro
   return verified.ok ? `${verified.person} ${verified.key?.slice(0, 7)}` : verified.reason
 }
 
-describe('a signed decision', () => {
+describe('a signed decision', { timeout: 60_000 }, () => {
   it.each(['alice', 'rsa'])('is good with each of a person’s keys: %s', async key => {
     const signed = await sign(key)
     expect(await verify(signed)).toBe('alice@x SHA256:')
@@ -169,7 +169,7 @@ describe('a signed decision', () => {
   })
 })
 
-describe('signing', () => {
+describe('signing', { timeout: 60_000 }, () => {
   it('fails at once, without asking, for a key with a passphrase when nobody is there', async () => {
     await expect(sign('locked')).rejects.toMatchObject({
       code: 'signing-failed',
@@ -216,7 +216,7 @@ describe('signing', () => {
   })
 })
 
-describe('whose keys are at hand', () => {
+describe('whose keys are at hand', { timeout: 60_000 }, () => {
   const env = { PATH: process.env.PATH }
   it('is told by the public keys in ~/.ssh, each person once', async () => {
     const signers = await signersAtHand(approvers, { env, home })

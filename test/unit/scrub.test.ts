@@ -81,7 +81,7 @@ const inPieces = (text: string, disguises: readonly Disguise[], cut: () => numbe
   return shown + scrubber.end()
 }
 
-describe('a secret in pieces', () => {
+describe('a secret in pieces', { timeout: 60_000 }, () => {
   it.each([1, 2, 3, 5, 7, 13])('is found when the pieces have %i characters', size => {
     const text = `begin ${token} middle ${token}${token} ${JSON.stringify(token)} end`
     expect(inPieces(text, known, () => size)).toBe(scrub(text, known))

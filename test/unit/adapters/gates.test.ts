@@ -52,7 +52,7 @@ afterAll(() => {
   server.close()
 })
 
-describe('a command gate', () => {
+describe('a command gate', { timeout: 60_000 }, () => {
   it('passes with exit code 0, and its output is in the log', async () => {
     expect(await perform({ kind: 'command', command: { argv: ['echo', 'two words'], cwd: '' } })).toEqual({
       passed: true,
@@ -98,7 +98,7 @@ describe('a command gate', () => {
   })
 })
 
-describe('a coverage gate', () => {
+describe('a coverage gate', { timeout: 60_000 }, () => {
   const summary = (covered: number, total = 1000) =>
     JSON.stringify({ total: { lines: { covered, total }, branches: { covered: 1, total: 2 } } })
   const check = (code: string, more: object = {}): PlanCheck => ({
@@ -231,7 +231,7 @@ describe('a coverage gate', () => {
   })
 })
 
-describe('an HTTP gate', () => {
+describe('an HTTP gate', { timeout: 60_000 }, () => {
   const check = (url: string, more: object = {}): PlanCheck => ({
     kind: 'http',
     target: { url },

@@ -26,7 +26,7 @@ const failure = (secret: PlanSecret, more: { commandTimeout?: number } = {}): Pr
       e => e,
     )
 
-describe('secrets', () => {
+describe('secrets', { timeout: 60_000 }, () => {
   it('are read from the environment', async () => {
     expect(await make({ name: 'S', from: 'env', variable: 'TOKEN' }).read('S')).toBe('from-the-environment')
   })

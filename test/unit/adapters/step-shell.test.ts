@@ -44,7 +44,7 @@ const failure = (running: PromiseLike<unknown>): Promise<ReleaseError> =>
     error => error,
   )
 
-describe("a step's $", () => {
+describe("a step's $", { timeout: 60_000 }, () => {
   it('has the shape that the language promises', async () => {
     const $: Shell = await make()
     const output = await $`echo typed`
