@@ -78,7 +78,11 @@ export type NewStep<Name, Given extends Seen> =
 
 /** Those that were made beyond what was given. */
 export type Beyond<Made, Given extends Seen> =
-  Made extends Output<infer Name, unknown> ? (Name extends Given['name'] ? never : Made) : never
+  Made extends Output<infer Name, unknown>
+    ? [Extract<Name, Given['name']>] extends [never]
+      ? Made
+      : never
+    : never
 
 /** Those steps, as seen from a part that runs beside them. */
 export type BesideOf<Made> = Made extends Output<infer Name, unknown> ? Beside<Name> : never

@@ -201,6 +201,13 @@ export default release('phoenix', {
         return [outputs.first, outputs.second, outputs.third, outputs['named-web'], outputs['named-api']]
       }),
   )
+  .stage('late', { after: ['assets'] }, s =>
+    s.gate('sees what assets saw', ({ outputs }) => {
+      same<typeof outputs.image.digest, string>(true)
+      same<'audited' extends keyof typeof outputs ? true : false, false>(true)
+      return outputs.third > outputs.lines
+    }),
+  )
   .stage('staging', s =>
     s
       .deploy(services, { to: staging, with: rolling({ batch: 1 }) })
@@ -208,6 +215,9 @@ export default release('phoenix', {
       .gate('answers', http({ component: auth, in: staging, path: '/health' }).answers(204))
       .step('smoke', async ({ $, outputs }) => {
         same<typeof outputs.audited, boolean>(true)
+        same<(typeof outputs)['asset-js'], { kind: 'css' | 'js'; bytes: number }>(true)
+        same<(typeof outputs)['part-b'], 'a' | 'b'>(true)
+        same<(typeof outputs)['named-web'], number>(true)
         await $`npm run smoke -- ${outputs.image.digest} ${String(outputs.all.length)}`
       }),
   )
