@@ -132,11 +132,7 @@ function readLines(path: string): readonly string[] | undefined {
 
 /** What a source or a message holds must not steer the terminal. */
 const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-  stripVTControlCharacters(text).replace(
-    /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g,
-    '\uFFFD',
-  )
+  stripVTControlCharacters(text).replace(/(?![\t\n])[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu, '\uFFFD')
 
 /** A line as it is shown and the marks below it, cut around the range where the line is too long. */
 function excerpt(text: string, range: { from: number; to: number }): { line: string; underline: string } {
@@ -160,7 +156,7 @@ const WIDE =
 function widthOf(text: string): number {
   let width = 0
   for (const character of text) {
-    if (/[\p{Mark}\u200B-\u200D\uFE0F]/u.test(character)) continue
+    if (/\p{Mark}|[\u200B-\u200D]|\uFE0F/u.test(character)) continue
     width += character === '\t' || (WIDE.test(character) && character > '\u00FF') ? 2 : 1
   }
   return width

@@ -131,12 +131,12 @@ const isBuildFailure = (error: unknown): error is BuildFailure =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors)
 
 function toDiagnostic(message: Message, severity: Diagnostic['severity'], project: Project): Diagnostic {
-  const { code, hint } = classify(message)
+  const { code, hint, text = message.text } = classify(message)
   const related = message.notes.map(note => ({ message: note.text, ...spanOf(note.location, project) }))
   return {
     code,
     severity,
-    message: message.text,
+    message: text,
     ...spanOf(message.location, project),
     ...(hint === undefined ? {} : { hint }),
     ...(related.length === 0 ? {} : { related }),
@@ -144,7 +144,7 @@ function toDiagnostic(message: Message, severity: Diagnostic['severity'], projec
 }
 
 /** esbuild names its warnings but not its errors, so those are told apart by how they begin. */
-function classify({ id, text }: Message): { code: string; hint?: string } {
+function classify({ id, text }: Message): { code: string; hint?: string; text?: string } {
   if (text.startsWith('Could not resolve'))
     return {
       code: 'unresolved-import',
@@ -153,6 +153,7 @@ function classify({ id, text }: Message): { code: string; hint?: string } {
   if (text.includes('op-level await'))
     return {
       code: 'top-level-await',
+      text: 'a definition cannot await anything at its top level',
       hint: 'a definition is evaluated at once and waits for nothing: move the await into the function of a step',
     }
   if (id === 'empty-import-meta')

@@ -83,7 +83,9 @@ function clockPatches(): readonly Patch[] {
     ...patch(Date.prototype, 'constructor', () => guardedDate),
     ...patch(Date, 'now', (real: () => number) => guardFunction(real, 'clock', 'Date.now')),
     ...patch(globalThis, 'Date', () => guardedDate),
-    ...patch(globalThis, 'performance', (real: object) => guardObject(real, allOf('clock', 'performance'))),
+    ...patch(globalThis, 'performance', (real: object) =>
+      guardObject(real, 'performance', allOf('clock', 'performance')),
+    ),
     ...patch(format, 'formatToParts', guardFormatter),
     ...patchFormat(format),
     ...temporalPatches(),
@@ -138,7 +140,9 @@ function temporalPatches(): readonly Patch[] {
   const temporal = (globalThis as { Temporal?: object }).Temporal
   return temporal === undefined
     ? []
-    : patch(temporal, 'Now', (real: object) => guardObject(real, allOf('clock', 'Temporal.Now')))
+    : patch(temporal, 'Now', (real: object) =>
+        guardObject(real, 'Temporal.Now', allOf('clock', 'Temporal.Now')),
+      )
 }
 
 // ── randomness, network, timers ─────────────────────────────────────────────────────────────────
@@ -146,7 +150,9 @@ function temporalPatches(): readonly Patch[] {
 const randomnessPatches = (): readonly Patch[] => [
   ...patch(Math, 'random', (real: () => number) => guardFunction(real, 'randomness', 'Math.random')),
   ...patch(globalThis, 'crypto', (real: object) =>
-    guardObject(real, key => (key === 'subtle' ? undefined : { kind: 'randomness', what: `crypto.${key}` })),
+    guardObject(real, 'crypto', key =>
+      key === 'subtle' ? undefined : { kind: 'randomness', what: `crypto.${key}` },
+    ),
   ),
 ]
 
@@ -171,9 +177,11 @@ const functionPatches = (): readonly Patch[] =>
 const MACHINE = new Set(['hardwareConcurrency', 'language', 'languages'])
 
 const processPatches = (): readonly Patch[] => [
-  ...patch(globalThis, 'process', (real: object) => guardObject(real, processRule)),
+  ...patch(globalThis, 'process', (real: object) => guardObject(real, 'process', processRule)),
   ...patch(globalThis, 'navigator', (real: object) =>
-    guardObject(real, key => (MACHINE.has(key) ? { kind: 'process', what: `navigator.${key}` } : undefined)),
+    guardObject(real, 'navigator', key =>
+      MACHINE.has(key) ? { kind: 'process', what: `navigator.${key}` } : undefined,
+    ),
   ),
 ]
 

@@ -76,8 +76,8 @@ export function guardedRequire(from: string): (name: string) => unknown {
 function guardedModule(name: string): unknown {
   const real = outsideEvaluation(() => process.getBuiltinModule(`node:${name}`) as object)
   if (PURE.has(name)) return real
-  if (name === 'process') return guardObject(process, processRule)
-  return guardExports(real, name === 'crypto' ? cryptoRule : moduleRule(name))
+  if (name === 'process') return guardObject(process, 'process', processRule)
+  return guardExports(real, name, name === 'crypto' ? cryptoRule : moduleRule(name))
 }
 
 const cryptoRule: Rule = key => (RANDOM.test(key) ? { kind: 'randomness', what: `crypto.${key}` } : undefined)

@@ -3,7 +3,7 @@
  * on at all other times, so that what a definition took hold of while it was evaluated works in its steps.
  *
  * Invariants:
- *  1. A stand-in of one thing is one thing: asked for twice, it is the same.
+ *  1. Asked for twice by one name, a thing has one and the same stand-in.
  *  2. Functions are refused when they are called, values when they are read: to look whether there is
  *     a `fetch` is pure.
  */
@@ -16,25 +16,29 @@ type Callable = Function
 export type Rule = (key: string) => { readonly kind: ImpurityKind; readonly what: string } | undefined
 
 const originals = new WeakMap<object, object>()
-const standIns = new WeakMap<object, object>()
+/** By what is real, by the name that it is refused under: node reaches some things by two. */
+const standIns = new WeakMap<object, Map<string, object>>()
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 const originalOf = (value: unknown): unknown => (isObject(value) ? (originals.get(value) ?? value) : value)
 
-function standInFor<T extends object>(real: T, make: () => T): T {
-  const known = standIns.get(real)
+function standInFor<T extends object>(real: T, name: string, make: () => T): T {
+  const named = standIns.get(real) ?? new Map<string, object>()
+  standIns.set(real, named)
+  const known = named.get(name)
   if (known !== undefined) return known as T
   const made = make()
-  standIns.set(real, made)
+  named.set(name, made)
   originals.set(made, real)
   return made
 }
 
 /** A function or class that may not be called or constructed while a definition is evaluated. */
 export const guardFunction = <T extends Callable>(real: T, kind: ImpurityKind, what: string): T =>
-  standInFor(real, () => {
+  standInFor(real, what, () => {
     // Not the real function is the proxy's target: a target's fixed properties must be handed out as they are.
-    const shadow = (() => {}) as unknown as T
+    // biome-ignore lint/complexity/useArrowFunction: an arrow function could not be constructed.
+    const shadow = function () {} as unknown as T
     const guard: T = new Proxy(shadow, {
       apply: (_, self, args) => {
         refuseImpurity(kind, what)
@@ -56,10 +60,11 @@ export const guardFunction = <T extends Callable>(real: T, kind: ImpurityKind, w
     return guard
   })
 
-/** An object whose properties are guarded as the rule says; the others are the real one's. */
-export const guardObject = <T extends object>(real: T, rule: Rule): T =>
+/** An object whose properties are guarded as the rule says; the others are the real one's. The name tells rules apart. */
+export const guardObject = <T extends object>(real: T, name: string, rule: Rule): T =>
   standInFor(
     real,
+    name,
     () =>
       new Proxy(real, {
         get: (_, key) => {
@@ -82,8 +87,8 @@ export const guardObject = <T extends object>(real: T, rule: Rule): T =>
  * A module's exports with every function and every object in them guarded as the rule says. Each is
  * looked up when it is asked for, since some of node's are costly or warn when touched.
  */
-export const guardExports = (real: object, rule: Rule): object =>
-  standInFor(real, () => {
+export const guardExports = (real: object, name: string, rule: Rule): object =>
+  standInFor(real, name, () => {
     const copy = {}
     for (const key of Object.getOwnPropertyNames(real))
       Object.defineProperty(copy, key, {
@@ -102,5 +107,5 @@ function guardExport(value: unknown, key: string, rule: Rule): unknown {
   if (!isObject(value) || Array.isArray(value)) return value
   const within: Rule = inner => ({ kind: impure.kind, what: `${impure.what}.${inner}` })
   const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value))
-  return isPlain ? guardExports(value, within) : guardObject(value, within)
+  return isPlain ? guardExports(value, impure.what, within) : guardObject(value, impure.what, within)
 }

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const READ_ONLY = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOTDIR'])
+const UNWRITABLE = new Set(['EACCES', 'EDQUOT', 'EEXIST', 'ENOSPC', 'ENOTDIR', 'EPERM', 'EROFS'])
 
 /** Writes a file so that a reader sees the old text or the new one. Says whether it could be kept. */
 export function keepFile(path: string, text: string): boolean {
@@ -21,7 +21,7 @@ export function keepFile(path: string, text: string): boolean {
     renameSync(draft, path)
     return true
   } catch (error) {
-    if (!isCode(error, READ_ONLY)) throw error
+    if (!isCode(error, UNWRITABLE)) throw error
     removeQuietly(draft)
     return false
   }
@@ -71,7 +71,7 @@ function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true })
   } catch (error) {
-    if (!isCode(error, READ_ONLY)) throw error
+    if (!isCode(error, UNWRITABLE)) throw error
   }
 }
 

@@ -81,12 +81,15 @@ function resolveExtended(name: string, from: string): string | undefined {
   return undefined
 }
 
+/** How a tsconfig writes its own folder. */
+const CONFIG_FOLDER = /^\$\{configDir\}/
+
 function absolutePaths({ path, raw }: Link): TeamConfig['paths'] {
   const base = resolve(dirname(path), raw.compilerOptions?.baseUrl ?? '.')
   return Object.fromEntries(
     Object.entries(raw.compilerOptions?.paths ?? {}).map(([alias, targets]) => [
       alias,
-      targets.map(target => resolve(base, target.replace('${configDir}', dirname(path)))),
+      targets.map(target => resolve(base, target.replace(CONFIG_FOLDER, dirname(path)))),
     ]),
   )
 }

@@ -14,7 +14,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, parse } from 'node:path'
 import type { Diagnostic, Span } from '../../src/diagnostic.ts'
 import type { CompilerAnswer, CompilerFinding, CompilerRange } from './compiler.ts'
 import { compareFingerprints, type Fingerprint, sha256, takeFingerprints } from './fingerprint.ts'
@@ -117,7 +117,8 @@ function checkConfig(project: Project, team: TeamConfig | undefined): object {
       incremental: false,
       declaration: false,
       emitDeclarationOnly: false,
-      rootDir: null,
+      // A team's own would shut out what lies beside it, and null does not unset it.
+      rootDir: parse(project.root).root,
       skipLibCheck: true,
       paths: { ...team?.paths, [PACKAGE_NAME]: [ownPackage().types] },
     },
@@ -179,5 +180,8 @@ const configDiagnostic = (finding: CompilerFinding, path: string, project: Proje
   hint: `the definition was checked without this; the options come from ${project.relative(path)}`,
 })
 
+/** A place in our own files is of no use to the team, and differs from machine to machine. */
 const spanOf = (range: CompilerRange | undefined, project: Project): { span?: Span } =>
-  range === undefined ? {} : { span: { ...range, file: project.relative(range.file) } }
+  range === undefined || isOwnFile(range.file)
+    ? {}
+    : { span: { ...range, file: project.relative(range.file) } }
