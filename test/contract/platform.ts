@@ -304,6 +304,22 @@ export const platformContract = (name: string, make: () => Promise<PlatformRig>)
       })
     })
 
+    test('a run may ask for its lock again, and holds it until the last is released', async () => {
+      const [first, second] = await Promise.all([
+        rig.platform.lock(rig.environment, 'shared', holder('run-1')),
+        rig.platform.lock(rig.environment, 'shared', holder('run-1')),
+      ])
+      if (first.type !== 'acquired' || second.type !== 'acquired') throw new Error('the run has it')
+      expect(second.fence).toBe(first.fence)
+      await first.release()
+      await first.release()
+      expect((await rig.lockElsewhere('shared', 'run-2')).type).toBe('held')
+      await second.release()
+      const next = await rig.lockElsewhere('shared', 'run-2')
+      expect(next.type).toBe('acquired')
+      await next.kill()
+    })
+
     describe('a runner that is killed', () => {
       test(
         'at any place of a converge, the next converge finds its way, forward or back, and nothing leaks',

@@ -187,24 +187,36 @@ const startAll = async (
   throw cause
 }
 
-const startOne = async (
-  job: Job,
-  { revision, gateway }: { readonly revision: Revision; readonly gateway: string },
-  state: SlotState,
-): Promise<Replacement> => {
+const startOne = async (job: Job, start: StartShared, state: SlotState): Promise<Replacement> => {
   const { site, context } = job
   const { slot, candidate, others } = state
   if (candidate && (await comesUp(job, candidate))) return { slot, fresh: candidate, others }
-  await assertFence(placeOf(site), context.fence)
-  if (context.signal.aborted) throw cancelled(job.desired)
-  const { record } = await startInstance({ site, slot, revision, gateway, context })
-  return { slot, fresh: record, others: candidate ? [...others, candidate] : others }
+  try {
+    await assertFence(placeOf(site), context.fence)
+    if (context.signal.aborted) throw cancelled(job.desired)
+    const { record } = await startInstance({ site, slot, ...start, context })
+    return { slot, fresh: record, others: candidate ? [...others, candidate] : others }
+  } catch (error) {
+    if (candidate && !(await isRouted(site, candidate))) await discard(site, candidate)
+    throw error
+  }
 }
+
+interface StartShared {
+  readonly revision: Revision
+  readonly gateway: string
+}
+
+const isRouted = async (site: Site, record: InstanceRecord): Promise<boolean> =>
+  (await routesOf(site.folders.gateway, site.component)).some(known => known.instance === record.token)
+
+/** One failed check is no proof on a busy machine: an instance that is there is not replaced before this. */
+const RECOVERY_MS = 5_000
 
 /** Gives an instance of the revision that a crashed runner left the time that it had been given. */
 const comesUp = async ({ site, context }: Job, record: InstanceRecord): Promise<boolean> => {
   const { timeout, interval } = record.revision.health
-  const within = Math.max(record.since + timeout - Date.now(), 2 * interval)
+  const within = Math.max(record.since + timeout - Date.now(), 2 * interval, RECOVERY_MS)
   return awaitHealth(site, found(record), { within, context }).then(
     () => true,
     () => false,
@@ -256,6 +268,7 @@ const retire = async (job: Job, records: readonly InstanceRecord[]): Promise<voi
   const isLeftOver = (slot: number) => desired.revision === null && slot >= desired.from && slot < desired.to
   const routed = await routesOf(site.folders.gateway, site.component)
   const remove = routed.filter(known => tokens.has(known.instance) || isLeftOver(known.slot))
+  await assertFence(placeOf(site), context.fence)
   await changeRoutes(site.folders.gateway, site.environment, {
     component: desired.component,
     fence: context.fence,

@@ -26,8 +26,10 @@ import { endProcess, isAlive, waitUntil } from './process-table.ts'
 import { siblingEntry } from './sibling-entry.ts'
 import { readState } from './state-file.ts'
 
-const START_MS = 10_000
+const START_MS = 20_000
 const ANSWER_MS = 3_000
+/** A gateway that lives is not replaced before this: on a busy machine an answer may take its time. */
+const PATIENCE_MS = 15_000
 const CONTROL_MS = 10_000
 const END_MS = 6_000
 const TRIES = 3
@@ -38,12 +40,21 @@ export const recordedGateway = async (folder: string): Promise<GatewayState | nu
   return state && isAlive(state.process) ? state : null
 }
 
-const answers = (port: number): Promise<boolean> =>
-  ask({ port, path: '/-/health', timeout: ANSWER_MS }).then(
-    answer =>
-      isOk(answer.status) && (JSON.parse(answer.body) as { protocol: number }).protocol === GATEWAY_PROTOCOL,
-    () => false,
+type Speaks = 'this protocol' | 'another protocol' | 'nothing'
+
+const speaks = (port: number, timeout: number): Promise<Speaks> =>
+  ask({ port, path: '/-/health', timeout }).then(
+    answer => (protocolOf(answer) === GATEWAY_PROTOCOL ? 'this protocol' : 'another protocol'),
+    () => 'nothing',
   )
+
+const protocolOf = (answer: Answer): unknown => {
+  try {
+    return (JSON.parse(answer.body) as { protocol?: unknown }).protocol
+  } catch {
+    return undefined
+  }
+}
 
 /** By folder: what this process is finding out, so that many components start one gateway once. */
 const ensuring = new Map<string, Promise<GatewayState>>()
@@ -59,8 +70,8 @@ export const ensureGateway = (folder: string): Promise<GatewayState> => {
 
 const findOrStart = async (folder: string): Promise<GatewayState> => {
   const known = await recordedGateway(folder)
-  if (known && (await answers(known.port))) return known
-  // It lives and does not answer, or speaks the protocol of another version: it has to make room.
+  if (known && (await speaks(known.port, PATIENCE_MS)) === 'this protocol') return known
+  // It lives and has not answered for long, or speaks the protocol of another version: it has to make room.
   if (known) await endProcess(known.process, END_MS)
   return startGateway(folder)
 }
@@ -70,7 +81,7 @@ const startGateway = async (folder: string): Promise<GatewayState> => {
   let state: GatewayState | null = null
   const isUp = async () => {
     state = await recordedGateway(folder)
-    return state !== null && (await answers(state.port))
+    return state !== null && (await speaks(state.port, ANSWER_MS)) === 'this protocol'
   }
   const failed = () => exit.code !== undefined && exit.code !== 0
   await waitUntil(async () => (await isUp()) || failed(), START_MS)

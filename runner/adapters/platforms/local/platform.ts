@@ -2,6 +2,9 @@
  * The platform `local`: components run as processes on this machine, behind a gateway an environment.
  *
  * Role: composes store, locks, instances and gateway to the port {@link Platform}.
+ * An instance that dies stays dead until the next `converge`: this is no supervisor. Its gateway sends nothing
+ * to it meanwhile.
+ *
  * Boundary: the only module of this folder that the composition root needs; status and source lie beside it.
  */
 import type { LiveFact } from '../../../../src/plan/plan.ts'
@@ -104,7 +107,16 @@ class OwnLocks {
     { run: string; fence: number; shares: number; release: () => Promise<void> }
   >()
 
-  async acquire(key: string, holder: Holder, take: () => Promise<Acquired>): Promise<Acquired> {
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** One at a time, so that two requests of one run do not stand in each other's way. */
+  acquire(key: string, holder: Holder, take: () => Promise<Acquired>): Promise<Acquired> {
+    const acquired = this.#last.then(() => this.#acquire(key, holder, take))
+    this.#last = acquired.catch(() => undefined)
+    return acquired
+  }
+
+  async #acquire(key: string, holder: Holder, take: () => Promise<Acquired>): Promise<Acquired> {
     const known = this.#held.get(key)
     if (known?.run === holder.run) {
       known.shares += 1
