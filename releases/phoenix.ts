@@ -37,6 +37,11 @@ const fault = param('fault', {
   default: 'none',
   help: 'the component whose 3.0.0 never gets healthy, to see the release roll itself back',
 })
+const faultIn = param('fault-in', {
+  choices: ['anywhere', 'staging', 'production'],
+  default: 'anywhere',
+  help: 'where that shows: what staging does not show fails in production, under customers',
+})
 
 // A signature under what services and versions hand to each other; a password for the customers that we play.
 const signingKey = secret('TECHCORP_KEY', {
@@ -46,7 +51,7 @@ const syntheticPassword = secret('SYNTHETIC_PASSWORD', {
   command: ['node', 'releases/phoenix/scripts/print-key.js', 'synthetic-password'],
 })
 
-const env = { TECHCORP_KEY: signingKey, PHOENIX_FAULT: fault }
+const env = { TECHCORP_KEY: signingKey, PHOENIX_FAULT: fault, PHOENIX_FAULT_IN: faultIn }
 const health = { timeout: '10s', interval: '100ms' } as const
 const two = { production: 2 }
 
@@ -81,7 +86,7 @@ export default release('phoenix', {
   codename: 'Phoenix',
   targetDate: '2024-03-15',
   components: [...services, web],
-  params: [version, fault],
+  params: [version, fault, faultIn],
   approvers: 'phoenix/approvers',
 })
   .stage('preflight', s =>

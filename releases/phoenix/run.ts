@@ -2,7 +2,8 @@
  * Phoenix from nothing, as `npm run phoenix` shows it: 2.9.0 goes live, customers come, and 3.0.0 is released under them.
  *
  *     npm run phoenix
- *     npm run phoenix -- --param fault=payment-service     # what happens when the new payment-service never gets well
+ *     npm run phoenix -- --param fault=payment-service     # the new payment-service never gets well
+ *     npm run phoenix -- --param fault=order-service --param fault-in=production     # and staging does not show it
  *
  * Everything after `--` is handed to the release of 3.0.0. It only calls what a team would call by hand: `release run`,
  * `release approve`, `release resume`. It ends with the exit code of the release, or 1 where a customer was let down.

@@ -70,13 +70,15 @@ const startRouter = async routes => {
  * Starts every component at each of the versions, behind one gateway that takes turns among them.
  * `{gateway, instances, stop}`; `stop` resolves to the instances' exit codes.
  */
-export const startFleet = async versions => {
+export const startFleet = async (versions, env = {}) => {
   const routes = new Map()
   const router = await startRouter(routes)
   const gateway = `http://127.0.0.1:${router.address().port}`
   const wanted = components.flatMap(component => versions.map(version => [component, version]))
   const instances = await Promise.all(
-    wanted.map(([component, version]) => startInstance(component, version, { RELEASE_GATEWAY: gateway })),
+    wanted.map(([component, version]) =>
+      startInstance(component, version, { ...env, RELEASE_GATEWAY: gateway }),
+    ),
   )
   for (const component of components)
     routes.set(

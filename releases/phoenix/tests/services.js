@@ -265,13 +265,15 @@ describe('3.0', since3, () => {
     )
   })
 
-  test('PHOENIX_FAULT makes the service that it names unwell, and no other', async () => {
-    const env = { PHOENIX_FAULT: 'payment-service' }
-    for (const [component, status] of [
-      ['payment-service', 503],
-      ['user-service', 200],
-    ]) {
-      const instance = await startInstance(component, version, env)
+  test('PHOENIX_FAULT makes the service that it names unwell, where it is meant, and no other', async () => {
+    const cases = [
+      ['payment-service', {}, 503],
+      ['user-service', {}, 200],
+      ['payment-service', { PHOENIX_FAULT_IN: 'production', RELEASE_ENVIRONMENT: 'staging' }, 200],
+      ['payment-service', { PHOENIX_FAULT_IN: 'production', RELEASE_ENVIRONMENT: 'production' }, 503],
+    ]
+    for (const [component, where, status] of cases) {
+      const instance = await startInstance(component, version, { PHOENIX_FAULT: 'payment-service', ...where })
       const answer = await fetch(`http://127.0.0.1:${instance.port}/health`)
       assert.equal(answer.status, status)
       assert.equal((await answer.json()).status, status === 200 ? 'ok' : 'failing')

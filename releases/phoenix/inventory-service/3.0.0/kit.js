@@ -154,9 +154,19 @@ const readBody = async incoming => {
   return parseBody(Buffer.concat(chunks).toString() || '{}')
 }
 
+/** Whether this service was told to be unwell, to see what a release makes of it. */
+const isUnwell = () => {
+  const {
+    PHOENIX_FAULT: fault,
+    PHOENIX_FAULT_IN: where = 'anywhere',
+    RELEASE_ENVIRONMENT: here,
+  } = process.env
+  return fault === manifest.name && (where === 'anywhere' || where === here)
+}
+
 const health = () => {
   const about = { service: manifest.name, version: manifest.version }
-  if (process.env.PHOENIX_FAULT !== manifest.name) return { status: 'ok', ...about }
+  if (!isUnwell()) return { status: 'ok', ...about }
   return reply(503, { status: 'failing', ...about, reason: 'PHOENIX_FAULT names this service' })
 }
 
