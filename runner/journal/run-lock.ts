@@ -68,18 +68,21 @@ export async function acquireRunLock(
   }
 }
 
-/** Who holds a run now; null: nobody does, or its runner is gone. Changes nothing but a file's worth of probing. */
+/** Who holds a run now; null: nobody does, or its runner is gone. Writes nothing, unless the holder is elsewhere. */
 export async function currentHolder(folder: string, options: LockOptions = {}): Promise<Holder | null> {
-  const fence = await highestFence(folder)
-  if (fence === 0) return null
+  return livingHolder(folder, await highestFence(folder), {
+    identity: options.identity ?? thisProcess(),
+    lease: options.lease ?? LEASE,
+    now: () => timeOf(folder),
+  })
+}
+
+/** The time by a file system's own clock, in milliseconds: that of a file just written there. */
+async function timeOf(folder: string): Promise<number> {
   const probe = temporaryName(join(folder, 'lock'))
-  await writeSynced(probe, '')
   try {
-    return await livingHolder(folder, fence, {
-      identity: options.identity ?? thisProcess(),
-      lease: options.lease ?? LEASE,
-      probe,
-    })
+    await writeSynced(probe, '')
+    return (await stat(probe)).mtimeMs
   } finally {
     await rm(probe, { force: true })
   }
@@ -89,7 +92,7 @@ async function claim(folder: string, mine: LockFile, lease: number): Promise<'ou
   const file = temporaryName(join(folder, 'lock'))
   await writeSynced(file, toText(mine))
   try {
-    const from = { identity: mine.process, lease, probe: file }
+    const from = { identity: mine.process, lease, now: async () => (await stat(file)).mtimeMs }
     const living = await livingHolder(folder, mine.fence - 1, from)
     if (living !== null) return living
     await link(file, pathOf(folder, mine.fence))
@@ -103,11 +106,11 @@ async function claim(folder: string, mine: LockFile, lease: number): Promise<'ou
   }
 }
 
-/** Where we look from, and how old the file system says that now is: `probe` has just been written. */
+/** Where we look from, and what time the file system says that it is. */
 interface Standpoint {
   readonly identity: ProcessIdentity
   readonly lease: number
-  readonly probe: string
+  readonly now: () => Promise<number>
 }
 
 async function livingHolder(folder: string, fence: number, from: Standpoint): Promise<Holder | null> {
@@ -120,8 +123,8 @@ async function livingHolder(folder: string, fence: number, from: Standpoint): Pr
 }
 
 async function hasLease(folder: string, fence: number, from: Standpoint): Promise<boolean> {
-  const [beaten, now] = await Promise.all([stat(pathOf(folder, fence)), stat(from.probe)])
-  return now.mtimeMs - beaten.mtimeMs <= from.lease
+  const beaten = await stat(pathOf(folder, fence))
+  return (await from.now()) - beaten.mtimeMs <= from.lease
 }
 
 async function highestFence(folder: string): Promise<number> {

@@ -123,6 +123,17 @@ describe('interrupt', () => {
   })
 })
 
+describe('a signal', () => {
+  it('that was not yielded before its wait was cancelled waits for the next one', async () => {
+    const ground = await attach(await rigged())
+    ground.awaitSignal('run')
+    ground.interrupt(stop)
+    ground.cancel('run')
+    ground.awaitSignal('run')
+    expect(await ground.next()).toEqual({ type: 'signal', key: 'run', signal: stop })
+  })
+})
+
 describe('an answered signal', () => {
   it('has its file taken away', async () => {
     const rig = await rigged()
