@@ -128,7 +128,15 @@ async function runOn(
     const state = foldRun(plan, ground.history)
     await endLeftovers(folder, state)
     await assertUnchanged(state)
-    const world = await createWorld({ plan, definition: execution.definition, folder, root, logs, fences, env })
+    const world = await createWorld({
+      plan,
+      definition: execution.definition,
+      folder,
+      root,
+      logs,
+      fences,
+      env,
+    })
     return await runEngine({
       state,
       opening: execution.opening(state),

@@ -144,9 +144,7 @@ async function readApprovers(
   }
 }
 
-function approversByRole(
-  byRole: Exclude<ReleaseModel['approvers'], string | null>,
-): readonly PlanApprover[] {
+function approversByRole(byRole: Exclude<ReleaseModel['approvers'], string | null>): readonly PlanApprover[] {
   const people = new Map<string, { roles: Set<string>; keys: Set<string> }>()
   for (const [role, approvers] of Object.entries(byRole)) {
     for (const { person, key } of approvers) {

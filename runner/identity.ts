@@ -13,7 +13,10 @@ export function whoami(env: NodeJS.ProcessEnv, cwd: string): string {
 
 function gitAddress(cwd: string): string | null {
   try {
-    const address = execFileSync('git', ['config', 'user.email'], { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
+    const address = execFileSync('git', ['config', 'user.email'], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     return address.toString().trim() || null
   } catch {
     return null

@@ -3,7 +3,7 @@
  */
 import type { Diagnostic } from '../src/diagnostic.ts'
 import { InputError, isReleaseError, type ReleaseError } from '../src/errors.ts'
-import { type Command, COMMON, nearest, readInvocation, renderHelp, wrong } from './cli/command.ts'
+import { COMMON, type Command, nearest, readInvocation, renderHelp, wrong } from './cli/command.ts'
 import { COMMANDS, type CommandName } from './cli/commands.ts'
 import type { Io } from './cli/io.ts'
 
@@ -50,7 +50,9 @@ async function help(name: string | undefined, io: Io): Promise<number> {
   }
   const width = Math.max(...Object.keys(COMMANDS).map(key => key.length)) + 2
   const rows = Object.entries(COMMANDS).map(([key, { summary }]) => `  ${key.padEnd(width)}${summary}`)
-  const common = Object.entries(COMMON).map(([key, { help: text }]) => `  ${`--${key}`.padEnd(width + 2)}${text}`)
+  const common = Object.entries(COMMON).map(
+    ([key, { help: text }]) => `  ${`--${key}`.padEnd(width + 2)}${text}`,
+  )
   io.stdout.write(
     [
       'release <command> [arguments]: a release of many services, written as code.',
@@ -78,7 +80,9 @@ async function explain(error: unknown, io: Io): Promise<number> {
   if (io.json) io.stdout.write(`${JSON.stringify(errorDocument(error, diagnostics), null, 2)}\n`)
   if (diagnostics !== null) {
     const { renderDiagnostics } = await import('./load/code-frame.ts')
-    io.stderr.write(`${renderDiagnostics(diagnostics, { root: rootOf(error) ?? io.cwd, color: io.color.stderr })}\n`)
+    io.stderr.write(
+      `${renderDiagnostics(diagnostics, { root: rootOf(error) ?? io.cwd, color: io.color.stderr })}\n`,
+    )
   } else {
     io.stderr.write(errorText(error, io))
   }
@@ -97,14 +101,17 @@ const errorDocument = (error: unknown, diagnostics: readonly Diagnostic[] | null
 function errorText(error: unknown, io: Io): string {
   if (!isReleaseError(error)) return `release: ${error instanceof Error ? error.stack : String(error)}\n`
   const { message, hint, code } = error as ReleaseError
-  const red = io.color.stderr ? (text: string): string => `\u001b[31m${text}\u001b[39m` : (text: string) => text
+  const red = io.color.stderr
+    ? (text: string): string => `\u001b[31m${text}\u001b[39m`
+    : (text: string) => text
   return `${red(`error[${code}]`)}: ${message}\n${hint === undefined ? '' : `  help: ${hint}\n`}`
 }
 
 function processIo(argv: readonly string[]): Io {
   const { stdout, stderr, env } = process
   const plain = argv.includes('--no-color') || (env.NO_COLOR !== undefined && env.NO_COLOR !== '')
-  const colored = (stream: NodeJS.WriteStream): boolean => !plain && stream.isTTY === true && env.TERM !== 'dumb'
+  const colored = (stream: NodeJS.WriteStream): boolean =>
+    !plain && stream.isTTY === true && env.TERM !== 'dumb'
   return {
     stdout,
     stderr,

@@ -18,7 +18,11 @@ export function openNodeLogs(folder: RunFolder, show: (node: string, chunk: stri
   const files = new Map<string, number | null>()
   const write = (node: string, chunk: string): void => {
     show(node, chunk)
-    if (!files.has(node)) files.set(node, attempt(() => openSync(folder.logOf(node), 'a')))
+    if (!files.has(node))
+      files.set(
+        node,
+        attempt(() => openSync(folder.logOf(node), 'a')),
+      )
     const file = files.get(node)!
     if (file !== null && attempt(() => writeSync(file, chunk)) === null) giveUp(node, file)
   }

@@ -1,8 +1,9 @@
 /**
  * A run that exists, opened for reading: its plan, its events and their fold.
  */
-import type { Plan, Sha256 } from '../src/plan/plan.ts'
+
 import { StateError } from '../src/errors.ts'
+import type { Plan, Sha256 } from '../src/plan/plan.ts'
 import type { RunEvent } from '../src/run/events.ts'
 import { foldRun } from '../src/run/fold.ts'
 import type { RunState } from '../src/run/state.ts'

@@ -13,7 +13,11 @@ import { validate } from './load/validate.ts'
 export async function readPlanFile(path: string): Promise<Plan> {
   const json = await readJson(path)
   if (!isIntact(json as Plan, sha256)) {
-    throw problem('plan-changed', `${path} is not as it was made: its hash does not fit what it says`, 'Make the plan again.')
+    throw problem(
+      'plan-changed',
+      `${path} is not as it was made: its hash does not fit what it says`,
+      'Make the plan again.',
+    )
   }
   const diagnostics = await validate('plan', json)
   const read = readPlan(json, { validate: () => diagnostics })

@@ -44,7 +44,8 @@ export async function planRelease(request: PlanRequest): Promise<Planned> {
 /** As {@link planRelease}, for those who need the plan. @throws InputError with every finding where there is none */
 export async function requirePlan(request: PlanRequest): Promise<Planned & { readonly plan: Plan }> {
   const planned = await planRelease(request)
-  if (planned.plan === null) throw Object.assign(new InputError(planned.diagnostics), { root: request.project.root })
+  if (planned.plan === null)
+    throw Object.assign(new InputError(planned.diagnostics), { root: request.project.root })
   return { ...planned, plan: planned.plan }
 }
 

@@ -4,10 +4,10 @@
  * Adapters are imported here and only when they are needed, so that `plan` does not pay for what only `run` uses.
  */
 import { join } from 'node:path'
+import { flatten } from '../src/compile/names.ts'
 import type { ReleaseModel, RuntimeContext, StepModel } from '../src/definition/model.ts'
 import type { Plan, PlanPlatform } from '../src/plan/plan.ts'
 import type { Platform, Signatures } from '../src/run/ports.ts'
-import { flatten } from '../src/compile/names.ts'
 import type { World } from './engine/world.ts'
 import type { RunFolder } from './journal/run-store.ts'
 import type { NodeLogs } from './node-logs.ts'
@@ -99,9 +99,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 async function commandEnvironment(
   plan: Plan,
   environments: ReadonlyMap<string, Platform>,
-): Promise<Readonly<Record<string, string>>> {
-  const env: Record<string, string> = { RELEASE_VERSION: plan.release.version, RELEASE_NAME: plan.release.name }
-  for (const [name, value] of Object.entries(plan.params)) env[`RELEASE_PARAM_${variable(name)}`] = String(value)
+): Promise<Readonly<Record<string, string | undefined>>> {
+  // A command that itself calls `release` is not to die at the fault point that was meant for this one.
+  const { name: release, version } = plan.release
+  const env: Record<string, string | undefined> = {
+    RELEASE_FAULT: undefined,
+    RELEASE_VERSION: version,
+    RELEASE_NAME: release,
+  }
+  for (const [name, value] of Object.entries(plan.params))
+    env[`RELEASE_PARAM_${variable(name)}`] = String(value)
   for (const [name, platform] of environments) {
     env[`RELEASE_GATEWAY_${variable(name)}`] = await platform.gateway(name)
   }

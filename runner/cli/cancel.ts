@@ -19,7 +19,11 @@ export const cancel: Command = {
     const { folder, state } = await openedRun(stateFolder(invocation, io), invocation.args[0])
     if (state.phase === 'finished') {
       throw new InputError([
-        wrong('run-finished', `the run ${folder.id} has ended already`, `See it with: release status ${folder.id}`),
+        wrong(
+          'run-finished',
+          `the run ${folder.id} has ended already`,
+          `See it with: release status ${folder.id}`,
+        ),
       ])
     }
     await sendSignal(folder.inbox, 'run', { type: 'stop', by: 'cancel', who: whoami(io.env, io.cwd) })

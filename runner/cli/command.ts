@@ -38,7 +38,10 @@ export interface Invocation {
 /** Every command takes these. */
 export const COMMON: Readonly<Record<string, Option>> = {
   json: { help: 'print JSON on stdout, and nothing else there' },
-  state: { value: 'DIR', help: 'where runs are kept (.release beside the package.json above the definition)' },
+  state: {
+    value: 'DIR',
+    help: 'where runs are kept (.release beside the package.json above the definition)',
+  },
   'no-color': { help: 'no colour, as with NO_COLOR' },
   help: { short: 'h', help: 'print this help' },
 }
@@ -95,7 +98,11 @@ function problemOf(
   found: ReadonlyMap<string, unknown>,
 ): Diagnostic | null {
   if (option === undefined) {
-    return wrong('unknown-option', `there is no option ${token.rawName}`, nearest(token.name, Object.keys(options), '--'))
+    return wrong(
+      'unknown-option',
+      `there is no option ${token.rawName}`,
+      nearest(token.name, Object.keys(options), '--'),
+    )
   }
   if (option.value !== undefined && token.value === undefined) {
     return wrong('option-value', `${token.rawName} needs a value`, `Write --${token.name} ${option.value}.`)
@@ -113,7 +120,9 @@ function countProblem(command: Command, args: readonly string[]): readonly Diagn
   const [least, most] = command.takes
   if (args.length >= least && args.length <= most) return []
   const said = args.length < least ? 'something is missing' : `${args[most]} is one argument too many`
-  return [wrong('arguments', `release ${command.name}: ${said}`, `Write release ${command.name} ${command.usage}.`)]
+  return [
+    wrong('arguments', `release ${command.name}: ${said}`, `Write release ${command.name} ${command.usage}.`),
+  ]
 }
 
 export const wrong = (code: string, message: string, hint: string): Diagnostic => ({
@@ -150,7 +159,10 @@ export function renderHelp(command: Command): string {
   const rows = Object.entries({ ...command.options, ...COMMON }).map(([name, option]) => {
     const short = option.short === undefined ? '' : `-${option.short}, `
     const value = option.value === undefined ? '' : ` ${option.value}`
-    return [`  ${short}--${name}${value}`, option.help + (option.many ? ' (may be given more than once)' : '')] as const
+    return [
+      `  ${short}--${name}${value}`,
+      option.help + (option.many ? ' (may be given more than once)' : ''),
+    ] as const
   })
   const width = Math.max(...rows.map(([left]) => left.length)) + 2
   return [

@@ -27,7 +27,10 @@ import { stateFolder } from './state.ts'
 const OPTIONS = {
   as: { value: 'ROLE', help: 'the role in which you speak; left out where only one fits' },
   key: { value: 'FILE', help: 'the SSH key to sign with; left out: the agent, then ~/.ssh' },
-  person: { value: 'NAME', help: 'who you are, where the release names no approvers or your key has two names' },
+  person: {
+    value: 'NAME',
+    help: 'who you are, where the release names no approvers or your key has two names',
+  },
 } as const
 
 export const approve: Command = {
@@ -91,7 +94,9 @@ async function findApproval(invocation: Invocation, io: Io): Promise<Found> {
   throw new InputError([
     wrong(
       'no-approval',
-      second === undefined ? `no run waits for an approval "${name}"` : `the run ${first} has no approval "${name}"`,
+      second === undefined
+        ? `no run waits for an approval "${name}"`
+        : `the run ${first} has no approval "${name}"`,
       'See what waits with: release status',
     ),
   ])
@@ -163,7 +168,11 @@ function roleOf({ operation }: Word, invocation: Invocation, held: readonly stri
   const fitting = held === null ? asked : asked.filter(role => held.includes(role))
   if (fitting.length === 1) return fitting[0]!
   throw new InputError([
-    wrong('role-missing', `the approval "${operation.name}" asks for ${asked.join(' and ')}`, 'Say in which role you speak: --as ROLE.'),
+    wrong(
+      'role-missing',
+      `the approval "${operation.name}" asks for ${asked.join(' and ')}`,
+      'Say in which role you speak: --as ROLE.',
+    ),
   ])
 }
 
@@ -191,7 +200,10 @@ async function judgeHere({ decision, signed }: SignedWord, opened: OpenedRun, wo
 }
 
 const refused = (reason: string): ReleaseError =>
-  new ReleaseError('approval-refused', reason, { exitCode: 1, hint: 'See what is asked with: release status' })
+  new ReleaseError('approval-refused', reason, {
+    exitCode: 1,
+    hint: 'See what is asked with: release status',
+  })
 
 /** What the runner answered; null: nobody runs the run now, or it has not answered in time. */
 async function answerOf(opened: OpenedRun, decision: Decision): Promise<RunEvent | null> {

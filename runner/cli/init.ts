@@ -21,7 +21,13 @@ export const init: Command = {
     const taken = files.filter(file => existsSync(join(folder, file)))
     if (taken.length > 0) {
       throw new InputError(
-        taken.map(file => wrong('file-exists', `${join(folder, file)} is there already`, 'Name another folder: release init DIR.')),
+        taken.map(file =>
+          wrong(
+            'file-exists',
+            `${join(folder, file)} is there already`,
+            'Name another folder: release init DIR.',
+          ),
+        ),
       )
     }
     await mkdir(folder, { recursive: true })

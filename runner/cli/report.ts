@@ -7,14 +7,17 @@ import { stateFolder } from './state.ts'
 export const report: Command = {
   name: 'report',
   usage: '[RUN]',
-  summary: 'Says what happened in a run: who, what, when, each figure, the cause, what was taken back and what not.',
+  summary:
+    'Says what happened in a run: who, what, when, each figure, the cause, what was taken back and what not.',
   example: 'release report --format md > release-report.md',
   options: { format: { value: 'FORMAT', help: 'md or json (md)' } },
   takes: [0, 1],
   run: async (invocation, io) => {
     const format = invocation.text('format') ?? (io.json ? 'json' : 'md')
     if (format !== 'md' && format !== 'json') {
-      throw new InputError([wrong('format', `--format ${format}: there is no such format`, 'There are md and json.')])
+      throw new InputError([
+        wrong('format', `--format ${format}: there is no such format`, 'There are md and json.'),
+      ])
     }
     const { plan, events } = await openedRun(stateFolder(invocation, io), invocation.args[0])
     const { buildReport } = await import('../../src/run/build-report.ts')

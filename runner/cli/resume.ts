@@ -21,7 +21,11 @@ export const resume: Command = {
   example: 'release resume --rerun smoke',
   options: {
     rerun: { value: 'STEP', many: true, help: 'a step that was cut off and may be done again' },
-    skip: { value: 'STEP[=JSON]', many: true, help: 'a step that was cut off and was done, with what it returned' },
+    skip: {
+      value: 'STEP[=JSON]',
+      many: true,
+      help: 'a step that was cut off and was done, with what it returned',
+    },
     adopt: { help: 'take the definition as it is now, if all that is done already is the same in it' },
     wait: WAIT_OPTION,
   },
@@ -31,7 +35,10 @@ export const resume: Command = {
     const opened = await openedRun(stateFolder(invocation, io), invocation.args[0])
     const answers = readAnswers(invocation, opened.state)
     refuseFinished(opened)
-    const loaded = await loadRunDefinition(opened, { onChange: message => io.stderr.write(`${message}\n`), quiet: invocation.flag('adopt') })
+    const loaded = await loadRunDefinition(opened, {
+      onChange: message => io.stderr.write(`${message}\n`),
+      quiet: invocation.flag('adopt'),
+    })
     const adopted = invocation.flag('adopt') ? await adoptPlan(opened) : null
     const who = whoami(io.env, opened.meta.root)
     const attached: Unstamped = {
@@ -47,7 +54,9 @@ export const resume: Command = {
       definition: adopted?.definition ?? loaded.definition,
       root: opened.meta.root,
       opening: state => [
-        ...(adopted === null ? [] : [{ type: 'plan-adopted' as const, plan: adopted.plan.hash, bundle: adopted.plan.bundle, who }]),
+        ...(adopted === null
+          ? []
+          : [{ type: 'plan-adopted' as const, plan: adopted.plan.hash, bundle: adopted.plan.bundle, who }]),
         attached,
         ...reopening(state, who),
         ...answers(who),
@@ -66,10 +75,14 @@ function refuseFinished({ state, folder }: OpenedRun): void {
   const refuse = (message: string, hint: string): never => {
     throw new InputError([wrong('nothing-to-resume', message, hint)])
   }
-  if (state.outcome === 'succeeded') refuse(`the run ${folder.id} is done`, 'Start a new one with: release run')
+  if (state.outcome === 'succeeded')
+    refuse(`the run ${folder.id} is done`, 'Start a new one with: release run')
   const all = state.rollbacks.some(rollback => rollback.scope.kind === 'all' && rollback.works.length > 0)
   if (state.outcome === 'rolled-back' || all) {
-    refuse(`the run ${folder.id} was rolled back: there is nothing to go on from`, 'Mend the cause and start a new one with: release run')
+    refuse(
+      `the run ${folder.id} was rolled back: there is nothing to go on from`,
+      'Mend the cause and start a new one with: release run',
+    )
   }
 }
 
@@ -87,7 +100,10 @@ function readAnswers(invocation: Invocation, state: RunState): (who: string) => 
     const node = uncertainNode(state, name)
     const value = text === name ? { json: null } : parseJson(text.slice(name.length + 1))
     if (node === null) problems.push(notUncertain(state, '--skip', name))
-    else if (value === null) problems.push(wrong('not-json', `--skip ${text}: the value is no JSON`, `Write --skip '${name}={"a": 1}'.`))
+    else if (value === null)
+      problems.push(
+        wrong('not-json', `--skip ${text}: the value is no JSON`, `Write --skip '${name}={"a": 1}'.`),
+      )
     else events.push(who => given(node, value.json, who))
   }
   if (problems.length > 0) throw new InputError(problems)

@@ -34,12 +34,20 @@ export const rollback: Command = {
     }
     if (planned.nodes.length === 0) {
       throw new InputError([
-        wrong('nothing-to-undo', `the run ${opened.folder.id} has done nothing that could be undone`, 'See `--dry-run`.'),
+        wrong(
+          'nothing-to-undo',
+          `the run ${opened.folder.id} has done nothing that could be undone`,
+          'See `--dry-run`.',
+        ),
       ])
     }
     if ((await currentHolder(opened.folder.path)) !== null) {
       throw new InputError([
-        wrong('run-held', `the run ${opened.folder.id} is still running`, `Stop it first: release cancel ${opened.folder.id}`),
+        wrong(
+          'run-held',
+          `the run ${opened.folder.id} is still running`,
+          `Stop it first: release cancel ${opened.folder.id}`,
+        ),
       ])
     }
     const { definition } = await loadRunDefinition(opened, { onChange: () => {}, quiet: true })
@@ -74,10 +82,14 @@ function readScope(invocation: Invocation, state: RunState): RollbackScope {
 
 function renderDryRun(state: RunState, { nodes, kept }: RollbackPlan): string {
   const title = (key: string): string => state.works.get(key)?.node.title ?? key
-  const undone = nodes.map(({ undoes }, index) => `${String(index + 1).padStart(4)}. ${title(undoes)}  (${undoes})`)
+  const undone = nodes.map(
+    ({ undoes }, index) => `${String(index + 1).padStart(4)}. ${title(undoes)}  (${undoes})`,
+  )
   return [
     nodes.length === 0 ? 'Nothing would be undone.' : 'This would be undone, in this order:',
     ...undone,
-    ...(kept.length === 0 ? [] : ['', 'This stays:', ...kept.map(({ node, reason }) => `  ${title(node)}: ${reason}`)]),
+    ...(kept.length === 0
+      ? []
+      : ['', 'This stays:', ...kept.map(({ node, reason }) => `  ${title(node)}: ${reason}`)]),
   ].join('\n')
 }

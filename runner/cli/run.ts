@@ -121,7 +121,9 @@ function readOnly(invocation: Invocation, plan: Plan): readonly string[] | null 
   const unknown = only.filter(name => !stages.includes(name))
   if (unknown.length > 0) {
     throw new InputError(
-      unknown.map(name => wrong('unknown-stage', `--only ${name}: there is no such stage`, nearest(name, stages))),
+      unknown.map(name =>
+        wrong('unknown-stage', `--only ${name}: there is no such stage`, nearest(name, stages)),
+      ),
     )
   }
   return only.length === 0 ? null : only
@@ -136,7 +138,11 @@ async function confirmProtected(invocation: Invocation, io: Io, plan: Plan): Pro
   const names = reached.map(environment => environment.name).join(' and ')
   if (!io.interactive || io.json) {
     throw new InputError([
-      wrong('needs-yes', `this changes ${names}, which is protected, and nobody is here to ask`, 'Say --yes.'),
+      wrong(
+        'needs-yes',
+        `this changes ${names}, which is protected, and nobody is here to ask`,
+        'Say --yes.',
+      ),
     ])
   }
   const prompt = createInterface({ input: process.stdin, output: io.stderr })

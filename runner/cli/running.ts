@@ -24,7 +24,11 @@ export function readPatience(invocation: Invocation, io: Io): number {
   const millis = text === 'forever' ? Infinity : parseDuration(text)
   if (millis !== null) return millis
   throw new InputError([
-    wrong('not-a-duration', `--wait ${text}: that is no duration`, "Say how long, as in --wait 90s, or --wait forever."),
+    wrong(
+      'not-a-duration',
+      `--wait ${text}: that is no duration`,
+      'Say how long, as in --wait 90s, or --wait forever.',
+    ),
   ])
 }
 

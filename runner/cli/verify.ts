@@ -21,7 +21,8 @@ interface CheckedApproval {
 export const verify: Command = {
   name: 'verify',
   usage: '[RUN]',
-  summary: 'Checks that a journal is whole and unchanged, that plan and bundle are its own, and every signature.',
+  summary:
+    'Checks that a journal is whole and unchanged, that plan and bundle are its own, and every signature.',
   example: 'release verify phoenix-3.0.0-20261121-101530-1a2b',
   options: {},
   takes: [0, 1],
@@ -46,10 +47,15 @@ export const verify: Command = {
 
 function describe({ node, person, signed, problem }: CheckedApproval): string {
   if (problem !== null) return `${node}: the approval of ${person} is NOT good: ${problem}`
-  return signed ? `${node}: signed by ${person}` : `${node}: given by ${person}, unsigned (the release names no approvers)`
+  return signed
+    ? `${node}: signed by ${person}`
+    : `${node}: given by ${person}, unsigned (the release names no approvers)`
 }
 
-function checkApprovals(events: readonly RunEvent[], signatures: Signatures): Promise<readonly CheckedApproval[]> {
+function checkApprovals(
+  events: readonly RunEvent[],
+  signatures: Signatures,
+): Promise<readonly CheckedApproval[]> {
   const given = events.filter(event => event.type === 'approval-given' || event.type === 'approval-rejected')
   return Promise.all(
     given.map(async ({ node, person, statement, signature }) => {

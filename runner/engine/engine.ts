@@ -37,9 +37,7 @@ export interface Task {
 }
 
 /** cancelled: as a consequence, with the cause. aborted: the runner is to leave at once, the outcome stays open. */
-export type Stopped =
-  | { readonly type: 'cancelled'; readonly because: string }
-  | { readonly type: 'aborted' }
+export type Stopped = { readonly type: 'cancelled'; readonly because: string } | { readonly type: 'aborted' }
 
 export interface EngineOptions {
   /** Folded over the port's history already. */

@@ -26,6 +26,8 @@ export interface Attempt {
   readonly world: World
   /** The task's signal, also aborted by the time limit. */
   readonly signal: AbortSignal
+  /** Aborted when the attempt has ended: what a step started and did not wait for ends with it. */
+  readonly over: AbortSignal
 }
 
 export interface Done {
@@ -84,7 +86,7 @@ async function gate(attempt: Attempt, operation: GateOperation): Promise<Done> {
   })
   if (verdict.passed) return done(null, verdict.summary)
   const { code, message, hint, tail } = verdict.failure ?? { code: 'gate-failed', message: verdict.summary }
-  throw Object.assign(new ReleaseError(code, message, { hint }), { tail })
+  throw new ReleaseError(code, message, { hint, tail })
 }
 
 async function step(attempt: Attempt, operation: StepOperation): Promise<Done> {
@@ -186,7 +188,10 @@ async function replace(attempt: Attempt, operation: ReplaceOperation): Promise<D
     if (isSo(observed, revision, from, to)) return done(null, 'found to be so already', 'observed')
   }
   await platform.converge({ environment, component, from, to, revision, maxUnavailable }, context)
-  return done(null, `${to - from === 1 ? 'instance' : `${to - from} instances`} healthy on ${revision.version}`)
+  return done(
+    null,
+    `${to - from === 1 ? 'instance' : `${to - from} instances`} healthy on ${revision.version}`,
+  )
 }
 
 /** Every slot of the range runs exactly this revision, is healthy and gets traffic. */

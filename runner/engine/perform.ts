@@ -5,7 +5,7 @@
  * to be retried, failed, cancelled, or left open when the runner is told to leave at once.
  * Boundary: the operations themselves are in operations.ts and undo.ts; the adapters come in through {@link World}.
  */
-import { type ReleaseError, StateError } from '../../src/errors.ts'
+import { isReleaseError, type ReleaseError, StateError } from '../../src/errors.ts'
 import type { Millis, Retry } from '../../src/plan/plan.ts'
 import type { Failure, Unstamped } from '../../src/run/events.ts'
 import type { Task } from './engine.ts'
@@ -29,6 +29,7 @@ const FINAL = new Set([
   'command-empty',
   'command-not-found',
   'command-folder',
+  'shell-argument',
   'notify-refused',
   'notify-address',
   'not-json',
@@ -43,17 +44,22 @@ export function createPerformer(world: World): (task: Task) => Promise<readonly 
 async function performTask(task: Task, world: World): Promise<readonly Unstamped[]> {
   const limit = timeoutOf(task)
   const timer = new AbortController()
+  const over = new AbortController()
   const handle = limit === null ? null : setTimeout(() => timer.abort(), limit)
   const signal = AbortSignal.any([task.context.signal, timer.signal])
   try {
-    const attempt = { task, world, signal }
+    const attempt = { task, world, signal, over: over.signal }
     const done = task.work.rollback === null ? await operate(attempt) : await undo(attempt)
     return stoppedOutcome(task) ?? succeeded(task, done)
   } catch (error) {
     if (isFenced(error)) throw takenOver(error)
-    return stoppedOutcome(task) ?? failed(task, world, failureOf(error, timer.signal.aborted ? limit : null))
+    return (
+      stoppedOutcome(task) ??
+      failed(task, world, scrubbed(failureOf(error, timer.signal.aborted ? limit : null), world))
+    )
   } finally {
     if (handle !== null) clearTimeout(handle)
+    over.abort()
   }
 }
 
@@ -98,12 +104,19 @@ export function failureOf(error: unknown, limit: Millis | null): Failure {
   }
   const { code, message, hint } = error as Partial<ReleaseError>
   return {
-    code: typeof code === 'string' ? code : 'error',
+    code: typeof code === 'string' && isReleaseError(error) ? code : 'error',
     message: typeof message === 'string' && message !== '' ? message : String(error),
     ...(typeof hint === 'string' ? { hint } : {}),
     ...tailOf(error),
   }
 }
+
+/** A team's own error may say anything. */
+const scrubbed = (failure: Failure, { secrets }: World): Failure => ({
+  ...failure,
+  message: secrets.scrub(failure.message),
+  ...(failure.tail === undefined ? {} : { tail: secrets.scrub(failure.tail) }),
+})
 
 const tailOf = (error: unknown): { tail?: string } => {
   const { tail } = error as { tail?: unknown }

@@ -8,11 +8,11 @@ import { outputsOf, type RunState } from '../../src/run/state.ts'
 import type { Attempt } from './operations.ts'
 
 /** Builds the context of one attempt; `$` is wired to the node's log, signal and process group. */
-export async function runtimeContext({ task, world, signal }: Attempt): Promise<RuntimeContext> {
+export async function runtimeContext({ task, world, signal, over }: Attempt): Promise<RuntimeContext> {
   const { plan } = task.state
   const log = world.log(task.work.key)
   return {
-    $: await world.shell({ key: task.work.key, signal, log }),
+    $: await world.shell({ key: task.work.key, signal: AbortSignal.any([signal, over]), log }),
     outputs: guardOutputs(outputsOf(task.state), task.state),
     params: plan.params,
     secrets: Object.fromEntries(plan.secrets.map(({ name }) => [name, () => world.secrets.read(name)])),
@@ -31,9 +31,13 @@ function guardOutputs(outputs: Record<string, Json>, state: RunState): Record<st
   return new Proxy(outputs, {
     get(target, name) {
       if (typeof name === 'string' && steps.has(name) && !Object.hasOwn(target, name)) {
-        throw new ReleaseError('output-missing', `the step "${name}" has no output in this run: it did not run`, {
-          hint: 'Run without --only, or read it only where it is there: `"name" in outputs`.',
-        })
+        throw new ReleaseError(
+          'output-missing',
+          `the step "${name}" has no output in this run: it did not run`,
+          {
+            hint: 'Run without --only, or read it only where it is there: `"name" in outputs`.',
+          },
+        )
       }
       return Reflect.get(target, name) as Json
     },

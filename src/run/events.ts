@@ -52,11 +52,20 @@ export type RunEvent =
       readonly interpreter: number
     })
   /** Another plan takes the place of the one the run began with (`resume --adopt`). */
-  | (At & { readonly type: 'plan-adopted'; readonly plan: Sha256; readonly bundle: Sha256; readonly who: string })
+  | (At & {
+      readonly type: 'plan-adopted'
+      readonly plan: Sha256
+      readonly bundle: Sha256
+      readonly who: string
+    })
   /** Written before the effect: from here on the node may have happened. */
   | (OfNode & { readonly type: 'node-started'; readonly attempt: number })
   /** An approval asks, or a wait begins. `until` is an expiry or the end of the wait. */
-  | (OfNode & { readonly type: 'node-waiting'; readonly for: 'person' | 'time'; readonly until: number | null })
+  | (OfNode & {
+      readonly type: 'node-waiting'
+      readonly for: 'person' | 'time'
+      readonly until: number | null
+    })
   | (OfNode & {
       readonly type: 'node-succeeded'
       readonly attempt: number

@@ -9,7 +9,8 @@ export function reopenableNodes(state: RunState): readonly string[] {
   for (const work of state.works.values()) {
     if (work.rollback !== null) continue
     const { status } = work
-    const open = status.type === 'succeeded' ? work.undone : !(status.type === 'skipped' && status.because === 'only')
+    const open =
+      status.type === 'succeeded' ? work.undone : !(status.type === 'skipped' && status.because === 'only')
     if (open) keys.push(work.key)
   }
   return keys
