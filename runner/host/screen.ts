@@ -14,7 +14,7 @@ import { createStreamWriter, type OutStream, type StreamWriter } from '../views/
 /** 12.5 frames a second. */
 export const FRAME = 80
 /** Lines that stay written in one frame, so that a burst of them does not hold up the loop. */
-const LINES_A_FRAME = 400
+const LINES_A_FRAME = 200
 
 export interface ScreenOptions {
   readonly stream: OutStream

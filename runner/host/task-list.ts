@@ -37,7 +37,7 @@ export interface TaskList {
   stop(): Promise<void>
 }
 
-const LIST = 200
+const LIST = 50
 
 /** Draws the view's run, from how it stands now, until it is stopped. */
 export async function startTaskList(view: RunView, options: TaskListOptions): Promise<TaskList> {
