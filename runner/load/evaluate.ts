@@ -128,7 +128,7 @@ function impureDiagnostic({ kind, what, stack }: Impurity, locator: Locator): Di
     hint:
       library === undefined
         ? IMPURITY_HINTS[kind]
-        : `a package does this as soon as it is used: import it in a step's function, with await import('…')`,
+        : "this is a package's doing: use it in a step's function, with await import('…')",
     ...(span === undefined ? {} : { span }),
     ...(library !== undefined && team !== undefined
       ? { related: [{ message: 'it happens in a package', span: library }] }

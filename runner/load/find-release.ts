@@ -41,7 +41,8 @@ function described(value: unknown): string {
   if (value === undefined) return 'it has no default export'
   if (value instanceof Promise) return 'its default export is a promise'
   if (typeof value === 'function') return 'its default export is a function'
-  const kind: unknown = isObject(value) ? Reflect.get(value, KIND) : undefined
+  const model: unknown = isObject(value) ? (Reflect.get(value, MODEL) ?? value) : undefined
+  const kind: unknown = isObject(model) ? Reflect.get(model, KIND) : undefined
   if (typeof kind === 'string') return `its default export is a ${kind}`
   return `its default export is ${value === null ? 'null' : `of type ${typeof value}`}`
 }

@@ -180,7 +180,7 @@ describe('a definition that is impure is refused', () => {
         |
       3 | export const name = id()
         |                     ^^
-        = hint: a package does this as soon as it is used: import it in a step's function, with await import('…')
+        = hint: this is a package's doing: use it in a step's function, with await import('…')
         = note: it happens in a package (node_modules/ids/ids.js:1:30)"
     `)
   })
@@ -197,7 +197,7 @@ describe('a definition that is impure is refused', () => {
         |
       2 | import * as all from 'eager'
         |                      ^
-        = hint: a package does this as soon as it is used: import it in a step's function, with await import('…')
+        = hint: this is a package's doing: use it in a step's function, with await import('…')
         = note: it happens in a package (node_modules/eager/eager.js:1:25)"
     `)
   })
