@@ -35,7 +35,7 @@ import type { Site } from './world.ts'
 /** An instance that this process has started, or has found. */
 export interface Live {
   readonly record: InstanceRecord
-  /** How it ended, if this process saw it; null: it has not, or nobody saw how. */
+  /** How it ended; null: it has not. */
   readonly ending: () => string | null
   readonly disguises: readonly Disguise[]
 }
@@ -70,7 +70,11 @@ export const isHealthy = async (record: InstanceRecord): Promise<boolean> => {
 }
 
 /** An instance that an earlier runner started. */
-export const found = (record: InstanceRecord): Live => ({ record, ending: () => null, disguises: [] })
+export const found = (record: InstanceRecord): Live => ({
+  record,
+  ending: () => (isRunning(record) ? null : 'ended'),
+  disguises: [],
+})
 
 /**
  * Starts an instance and waits until it is healthy. Where that fails, nothing of it is left.
@@ -236,7 +240,7 @@ export const awaitHealth = async (
   context.log(`${nameOf(record)}: healthy after ${Math.round(performance.now() - began)} ms`)
 }
 
-const hasEnded = (live: Live): boolean => live.ending() !== null || !isRunning(live.record)
+const hasEnded = (live: Live): boolean => live.ending() !== null
 
 interface Probe {
   readonly ok: boolean
@@ -272,7 +276,7 @@ const notHealthy = async (
   const where = `${nameOf(record)} in ${site.environment}`
   const message =
     code === 'instance-exited'
-      ? `${where} ${ending() ?? 'ended'} before it was healthy (GET ${address}: ${seen}).`
+      ? `${where} ${ending()} before it was healthy (GET ${address}: ${seen}).`
       : `${where} was not healthy within ${timeout} ms: GET ${address} last gave ${seen}.`
   const tail = scrub(await tailOf(record.log), disguises)
   return new ReleaseError(code, tail === '' ? message : `${message}\nIt last said:\n${tail}`, {
