@@ -81,6 +81,9 @@ const web = app('web-app', { platform: 'web', instances: two, needs: [auth, paym
 const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
 const production = environment('production', { on: local({ cluster: 'techcorp' }), protect: true })
 
+/** The customers that a smoke test plays leave nothing behind. */
+const nothingToUndo = () => {}
+
 export default release('phoenix', {
   version,
   codename: 'Phoenix',
@@ -114,7 +117,7 @@ export default release('phoenix', {
       .step(
         'smoke',
         async ({ $ }) => ({ served: await $`node releases/phoenix/scripts/smoke.js staging`.lines() }),
-        { idempotent: true, undo: 'none', timeout: '1m' },
+        { idempotent: true, undo: nothingToUndo, timeout: '1m' },
       ),
   )
 
@@ -129,7 +132,7 @@ export default release('phoenix', {
       .step(
         'production smoke',
         async ({ $ }) => ({ served: await $`node releases/phoenix/scripts/smoke.js production`.lines() }),
-        { idempotent: true, undo: 'none', timeout: '1m' },
+        { idempotent: true, undo: nothingToUndo, timeout: '1m' },
       ),
   )
 
