@@ -7,7 +7,7 @@ import type { Plan } from '../src/plan/plan.ts'
 import type { Io } from './cli/io.ts'
 import type { RunDisplay } from './execute.ts'
 import { createRunView, type RunView } from './views/model.ts'
-import { painterOf } from './views/terminal-text.ts'
+import { isDrawable, painterOf } from './views/terminal-text.ts'
 
 export interface OpenedDisplay extends RunDisplay {
   readonly view: RunView
@@ -20,7 +20,7 @@ export function openDisplay(io: Io, plan: Plan): OpenedDisplay {
   return {
     view,
     event: (event, source) => {
-      view.apply(event)
+      view.apply(event, source)
       if (source === 'live') shown?.event(event)
     },
     output: (node, chunk) => {
@@ -48,7 +48,7 @@ async function showJson(io: Io): Promise<Shown> {
 
 async function showText(io: Io, view: RunView): Promise<Shown> {
   const paint = painterOf({ color: io.color.stderr })
-  const shown = io.stderr.isTTY
+  const shown = isDrawable(io.stderr, io.env)
     ? await (await import('./host/task-list.ts')).startTaskList(view, {
         stream: io.stderr,
         color: io.color.stderr,

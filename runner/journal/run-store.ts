@@ -34,6 +34,9 @@ export interface RunMeta {
   readonly plan: Sha256
   readonly bundle: Sha256
   readonly who: string
+  /** The project's folder and the definition's file, absolute: where its commands run, and what it was made from. */
+  readonly root: string
+  readonly definition: string
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -56,6 +59,8 @@ export interface NewRun {
   readonly release: string
   readonly version: string
   readonly who: string
+  readonly root: string
+  readonly definition: string
   readonly plan: { readonly hash: Sha256; readonly text: string }
   /** The bundle to copy; `map` where there is one. */
   readonly bundle: { readonly hash: Sha256; readonly path: string; readonly map?: string }
@@ -163,6 +168,20 @@ export function fileNameOf(node: string): string {
   return `${name.slice(0, 110)}%%${createHash('sha256').update(node).digest('hex')}`
 }
 
+/** Where a plan that was adopted later is kept, with its bundle: beside what the run began with (S2). */
+export function adoptedFolder(
+  folder: RunFolder,
+  plan: Sha256,
+): Pick<RunFolder, 'path' | 'plan' | 'bundle' | 'bundleMap'> {
+  const path = join(folder.path, 'adopted', plan)
+  return {
+    path,
+    plan: join(path, 'plan.json'),
+    bundle: join(path, 'bundle.js'),
+    bundleMap: join(path, 'bundle.js.map'),
+  }
+}
+
 async function claimFolder(state: string, run: NewRun): Promise<RunFolder> {
   for (;;) {
     const folder = folderOf(state, newRunId(run))
@@ -199,6 +218,8 @@ const metaOf = (id: string, run: NewRun): RunMeta => ({
   plan: run.plan.hash,
   bundle: run.bundle.hash,
   who: run.who,
+  root: run.root,
+  definition: run.definition,
   createdAt: run.at,
 })
 

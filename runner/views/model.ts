@@ -11,7 +11,7 @@
  *  V4. Joins are in `nodes`, but no count and no list for people holds them.
  */
 import type { Plan, PlanNode } from '../../src/plan/plan.ts'
-import type { Failure, Outcome, RollbackNode, RunEvent } from '../../src/run/events.ts'
+import type { Failure, Outcome, RollbackNode, RollbackScope, RunEvent } from '../../src/run/events.ts'
 import { createOutputTail, type OutputTail } from './output-tail.ts'
 import { plain } from './terminal-text.ts'
 
@@ -96,6 +96,7 @@ export interface RollbackView {
   readonly number: number
   /** The root cause's node, or `person`. */
   readonly because: string
+  readonly scope: RollbackScope
   readonly kept: readonly { readonly node: string; readonly reason: string }[]
   readonly finishedAt: number | null
 }
@@ -476,6 +477,7 @@ function planRollback(state: MutableState, event: Extract<RunEvent, { type: 'rol
   group.rollback = {
     number: event.rollback,
     because: event.because,
+    scope: event.scope,
     kept: event.kept,
     finishedAt: null,
   }

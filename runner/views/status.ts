@@ -266,6 +266,10 @@ function peopleLines(state: RunViewState, node: NodeView): readonly string[] {
   ]
 }
 
+/** A run that was rolled back as a whole has nothing to go on from. */
+const canGoOn = (state: RunViewState): boolean =>
+  !state.rollbacks.some(group => group.rollback?.scope.kind === 'all' && group.nodes.length > 0)
+
 function commandsFor(state: RunViewState, standing: RunStanding): readonly string[] {
   const { run } = state
   switch (standing) {
@@ -281,7 +285,7 @@ function commandsFor(state: RunViewState, standing: RunStanding): readonly strin
       const nothingUndone = state.rollbacks.length === 0 && state.counts.succeeded > 0
       return [
         `release report ${run}`,
-        `release resume ${run}`,
+        ...(canGoOn(state) ? [`release resume ${run}`] : []),
         ...(nothingUndone ? [`release rollback ${run} --dry-run`] : []),
       ]
     }

@@ -360,7 +360,6 @@ describe('status and summary', () => {
       phoenix 3.0.0  phoenix-3.0.0-1a2b  failed after 2 min 13 s: 8 of 11 done, 1 failed, 2 skipped, 1 warning
 
         release report phoenix-3.0.0-1a2b
-        release resume phoenix-3.0.0-1a2b
       "
     `))
   test('summary of a run that waits', () =>
