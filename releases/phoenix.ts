@@ -81,9 +81,6 @@ const web = app('web-app', { platform: 'web', instances: two, needs: [auth, paym
 const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
 const production = environment('production', { on: local({ cluster: 'techcorp' }), protect: true })
 
-/** The customers that a smoke test plays leave nothing behind. */
-const nothingToUndo = () => {}
-
 export default release('phoenix', {
   version,
   codename: 'Phoenix',
@@ -117,7 +114,7 @@ export default release('phoenix', {
       .step(
         'smoke',
         async ({ $ }) => ({ served: await $`node releases/phoenix/scripts/smoke.js staging`.lines() }),
-        { idempotent: true, undo: nothingToUndo, timeout: '1m' },
+        { idempotent: true, undo: 'not-needed', timeout: '1m' },
       ),
   )
 
@@ -132,7 +129,7 @@ export default release('phoenix', {
       .step(
         'production smoke',
         async ({ $ }) => ({ served: await $`node releases/phoenix/scripts/smoke.js production`.lines() }),
-        { idempotent: true, undo: nothingToUndo, timeout: '1m' },
+        { idempotent: true, undo: 'not-needed', timeout: '1m' },
       ),
   )
 

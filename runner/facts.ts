@@ -6,14 +6,14 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { parseApprovers } from '../src/compile/approvers.ts'
+import { type ParsedApprovers, parseApprovers } from '../src/compile/approvers.ts'
 import type { CompileFacts, ResolvedRelease } from '../src/compile/compile.ts'
 import type { ResolvedComponent } from '../src/compile/components.ts'
 import type { ComponentFact } from '../src/compile/deploy.ts'
 import type { ReleaseModel } from '../src/definition/model.ts'
-import { type Diagnostic, hasErrors } from '../src/diagnostic.ts'
+import { type Diagnostic, hasErrors, type Span } from '../src/diagnostic.ts'
 import { isReleaseError } from '../src/errors.ts'
-import type { LiveFact, PlanApprover, PlanPlatform, Sha256 } from '../src/plan/plan.ts'
+import type { LiveFact, PlanPlatform, Sha256 } from '../src/plan/plan.ts'
 import type { Platform } from '../src/run/ports.ts'
 import { sha256 } from './load/fingerprint.ts'
 import type { Project } from './load/project.ts'
@@ -25,20 +25,26 @@ export interface FactSources {
 }
 
 export async function readFacts(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts> {
-  const diagnostics: Diagnostic[] = []
+  // Each has findings of its own: told in this order, whichever is read first.
   const [components, live, approvers] = await Promise.all([
-    readComponents(resolved, sources, diagnostics),
+    readComponents(resolved, sources),
     readLive(resolved, sources),
-    readApprovers(resolved.model, { project: sources.project, context: resolved.context }, diagnostics),
+    readApprovers(resolved, sources.project),
   ])
-  return { bundle: sources.bundle, components, live, approvers, diagnostics, sha256 }
+  return {
+    bundle: sources.bundle,
+    components: components.facts,
+    live,
+    approvers: approvers.approvers,
+    diagnostics: [...components.diagnostics, ...approvers.diagnostics],
+    sha256,
+  }
 }
 
 async function readComponents(
   resolved: ResolvedRelease,
   sources: FactSources,
-  diagnostics: Diagnostic[],
-): Promise<ReadonlyMap<string, ComponentFact>> {
+): Promise<{ facts: ReadonlyMap<string, ComponentFact>; diagnostics: readonly Diagnostic[] }> {
   const deployed = new Set(resolved.targets.map(target => target.component))
   const read = await Promise.all(
     resolved.components
@@ -46,11 +52,12 @@ async function readComponents(
       .map(async component => [component.name, await readComponent(component, resolved, sources)] as const),
   )
   const facts = new Map<string, ComponentFact>()
+  const diagnostics: Diagnostic[] = []
   for (const [name, fact] of read) {
     if ('digest' in fact) facts.set(name, fact)
     else diagnostics.push(fact)
   }
-  return facts
+  return { facts, diagnostics }
 }
 
 async function readComponent(
@@ -104,57 +111,69 @@ async function sourceOf(
 }
 
 async function readLive(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts['live']> {
-  const live: Record<string, Record<string, LiveFact | null>> = {}
   const environments = new Map(resolved.environments.map(environment => [environment.name, environment]))
-  await Promise.all(
+  const read = await Promise.all(
     resolved.targets.map(async ({ environment, component }) => {
       const { on } = environments.get(environment)!
       const cluster = on.cluster ?? resolved.model.name
       const platform = await sources.platform({ kind: on.kind, cluster })
-      live[environment] ??= {}
-      live[environment][component] = await platform.live(environment, component)
+      return { environment, component, fact: await platform.live(environment, component) }
     }),
   )
+  // In the order of the targets, not of the answers: one plan is one text.
+  const live: Record<string, Record<string, LiveFact | null>> = {}
+  for (const { environment, component, fact } of read) {
+    live[environment] ??= {}
+    live[environment][component] = fact
+  }
   return live
 }
 
-async function readApprovers(
-  model: ReleaseModel,
-  { project, context }: { readonly project: Project; readonly context: ResolvedRelease['context'] },
-  diagnostics: Diagnostic[],
-): Promise<CompileFacts['approvers']> {
-  if (model.approvers === null) return null
-  if (typeof model.approvers !== 'string') return approversByRole(model.approvers)
+interface ReadApprovers {
+  readonly approvers: CompileFacts['approvers']
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+async function readApprovers({ model, context }: ResolvedRelease, project: Project): Promise<ReadApprovers> {
+  if (model.approvers === null) return { approvers: null, diagnostics: [] }
+  const span = context.span(model.at)
+  const at = span === undefined ? {} : { span }
+  if (typeof model.approvers !== 'string') return approversByRole(model.approvers, at)
   const path = resolve(dirname(project.definition), model.approvers)
   const file = project.relative(path)
   try {
-    const parsed = parseApprovers(await readFile(path, 'utf8'), { file })
-    diagnostics.push(...parsed.diagnostics)
-    return hasErrors(parsed.diagnostics) ? 'unknown' : parsed.approvers
+    return known(parseApprovers(await readFile(path, 'utf8'), { file }))
   } catch (error) {
-    const span = context.span(model.at)
-    diagnostics.push({
-      ...(span === undefined ? {} : { span }),
+    const unreadable: Diagnostic = {
+      ...at,
       code: 'approvers-unreadable',
       severity: 'error',
       message: `the approvers file ${file} could not be read: ${(error as Error).message}`,
       hint: "It is an SSH allowed-signers file: a line for each person, 'alice@example.org ssh-ed25519 AAAA… roles=release-manager'.",
-    })
-    return 'unknown'
+    }
+    return { approvers: 'unknown', diagnostics: [unreadable] }
   }
 }
 
-function approversByRole(byRole: Exclude<ReleaseModel['approvers'], string | null>): readonly PlanApprover[] {
-  const people = new Map<string, { roles: Set<string>; keys: Set<string> }>()
-  for (const [role, approvers] of Object.entries(byRole)) {
-    for (const { person, key } of approvers) {
-      const known = people.get(person) ?? { roles: new Set(), keys: new Set() }
-      people.set(person, known)
-      known.roles.add(role)
-      known.keys.add(key.split(/\s+/).slice(0, 2).join(' '))
-    }
-  }
-  return [...people].map(([person, { roles, keys }]) => ({ person, roles: [...roles], keys: [...keys] }))
+const known = ({ approvers, diagnostics }: ParsedApprovers): ReadApprovers => ({
+  approvers: hasErrors(diagnostics) ? 'unknown' : approvers,
+  diagnostics,
+})
+
+/** People who stand in the definition are judged as strictly as those in a file, and found where the release is. */
+function approversByRole(
+  byRole: Exclude<ReleaseModel['approvers'], string | null>,
+  at: { readonly span?: Span },
+): ReadApprovers {
+  const lines = Object.entries(byRole).flatMap(([role, people]) =>
+    people.map(({ person, key }) => `${person} ${key.split(/\s+/).slice(0, 2).join(' ')} roles=${role}`),
+  )
+  const parsed = parseApprovers(lines.join('\n'), { file: '' })
+  const diagnostics = parsed.diagnostics.map(({ span: _, related: __, ...finding }) => ({
+    ...finding,
+    ...at,
+  }))
+  return known({ ...parsed, diagnostics })
 }
 
 async function startScript(source: string): Promise<readonly string[]> {

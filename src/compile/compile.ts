@@ -24,10 +24,12 @@ import { PLAN_FORMAT } from '../plan/plan.ts'
 import { type ResolvedComponent, readVersion, resolveComponents } from './components.ts'
 import { CompileContext, isSecret } from './context.ts'
 import type { ComponentFact } from './deploy.ts'
+import { checkHttpGates } from './gates.ts'
 import { lowerStages } from './lower.ts'
 import { checkNames, flatten } from './names.ts'
+import { checkOptions } from './options.ts'
 import { readParams } from './params.ts'
-import { checkSafety, checkTargetDate } from './safety.ts'
+import { checkSafety } from './safety.ts'
 import { resolveStages } from './stages.ts'
 
 export const DEFAULT_POLICY: FailurePolicy = 'rollback-all'
@@ -75,7 +77,7 @@ export function resolveRelease(input: CompileInput): ResolvedRelease {
   const context = new CompileContext(input.locate)
   readParams(model, input.params, context)
   const version = readVersion(model, context)
-  checkTargetDate(model, context)
+  checkOptions(model, context)
   checkNames(model, context)
   const components = resolveComponents(model, version, context)
   const environments = environmentsOf(model, context)
@@ -90,6 +92,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const byName = new Map(resolved.components.map(component => [component.name, component]))
   const target = { components: byName, facts: facts.components, live: facts.live }
   const { nodes, positions } = lowerStages(stages, target, context)
+  checkHttpGates(model, context)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)
   const secrets = secretsOf(model, context)
   const diagnostics = [...context.diagnostics, ...facts.diagnostics]

@@ -17,9 +17,10 @@ import type {
 } from '../definition/model.ts'
 import type { Span } from '../diagnostic.ts'
 import type { EnvValue, Millis, PlanCheck, PlanCommand, PlanNode, Retry, Undo } from '../plan/plan.ts'
-import { splitCommandLine } from './command-line.ts'
+import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
 import { type CompileContext, isCheck, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
+import { flatten } from './names.ts'
 import type { ResolvedStage } from './stages.ts'
 
 const MINUTE: Millis = 60_000
@@ -78,6 +79,8 @@ export class Lowering {
   readonly target: DeployTarget
   readonly context: CompileContext
   readonly #keys = new Set<string>()
+  /** What the stage's steps, gates and approvals are called: their keys are theirs, wherever they stand in it. */
+  #named: ReadonlySet<string> = new Set()
   #stage = ''
   #joins = 0
 
@@ -93,6 +96,7 @@ export class Lowering {
   stage(stage: ResolvedStage, before: Flow): Flow {
     this.#stage = stage.model.name
     this.#joins = 0
+    this.#named = new Set(flatten(stage.model.items).flatMap(item => ('name' in item ? [item.name] : [])))
     this.place(`stage:${stage.model.name}`, stage.model.at)
     return this.#sequence(stage.model.items, before)
   }
@@ -142,7 +146,7 @@ export class Lowering {
         })
         const text = String(this.context.value(item.duration))
         return this.#single(item.at, before, {
-          key: this.#unique(`${this.#stage}/wait-${text}`),
+          key: this.#unique(`wait-${text}`),
           title: `wait ${text}`,
           timeout: null,
           operation: { kind: 'wait', duration },
@@ -152,10 +156,12 @@ export class Lowering {
   }
 
   /** Two waits of one length in a stage are two nodes; the later is numbered in the order written. */
-  #unique(key: string): string {
-    let unique = key
-    for (let n = 2; this.#keys.has(unique); n += 1) unique = `${key}-${n}`
-    return unique
+  #unique(name: string): string {
+    let unique = name
+    for (let n = 2; this.#named.has(unique) || this.has(`${this.#stage}/${unique}`); n += 1) {
+      unique = `${name}-${n}`
+    }
+    return `${this.#stage}/${unique}`
   }
 
   /** One node for many, where two wide groups meet. */
@@ -241,7 +247,7 @@ export class Lowering {
       ? { secret: channel.url.name }
       : { value: channel.url as string }
     const name = channel.kind === 'slack' ? `slack ${channel.channel}` : 'webhook'
-    const key = this.#unique(`${this.#stage}/notify-${name.replaceAll(/[^\w-]+/g, '-')}`)
+    const key = this.#unique(`notify-${name.replaceAll(/[^\w-]+/g, '-')}`)
     this.add(
       {
         key,
@@ -298,8 +304,7 @@ export class Lowering {
 
   command(command: { line: string | readonly string[]; cwd: string | null }, at: CallSite): PlanCommand {
     const cwd = command.cwd ?? ''
-    if (typeof command.line !== 'string') return { argv: command.line, cwd }
-    const split = splitCommandLine(command.line)
+    const split = typeof command.line === 'string' ? splitCommandLine(command.line) : readArgv(command.line)
     if ('argv' in split) return { argv: split.argv, cwd }
     this.context.report({
       code: 'not-a-command',
@@ -354,6 +359,11 @@ function width(item: ItemModel): number {
       return 1
   }
 }
+
+const readArgv = (argv: readonly string[]): SplitCommandLine =>
+  argv[0] === undefined || argv[0] === ''
+    ? { error: 'it names no program', offset: 0, hint: "Write the program first: ['npm', 'test']." }
+    : { argv }
 
 function undoOf(item: StepModel): Undo {
   if (item.undo === 'none') {

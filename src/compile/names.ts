@@ -8,6 +8,7 @@ import type { CallSite, ItemModel, ReleaseModel } from '../definition/model.ts'
 import type { CompileContext } from './context.ts'
 
 export function checkNames(model: ReleaseModel, context: CompileContext): void {
+  checkPlaces(model, context)
   const stages = new Names('stage', context)
   const named = new Names('step, gate or approval', context)
   for (const stage of model.stages) {
@@ -16,6 +17,28 @@ export function checkNames(model: ReleaseModel, context: CompileContext): void {
       if (item.kind === 'step' || item.kind === 'gate' || item.kind === 'approval')
         named.add(item.name, item.at)
     }
+  }
+}
+
+/** Parts of an address: `<gateway>/<component>/<path>`, of a node's key, and of a variable's name. */
+const PLACE = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u
+
+/** Components and environments, each said once however often it is used. */
+function checkPlaces(model: ReleaseModel, context: CompileContext): void {
+  const places = new Map<unknown, { readonly what: string; readonly name: string; readonly at: CallSite }>()
+  for (const component of model.components) places.set(component, { what: 'component', ...component })
+  for (const item of model.stages.flatMap(stage => flatten(stage.items))) {
+    if (item.kind === 'deploy') places.set(item.to, { what: 'environment', ...item.to })
+  }
+  for (const { what, name, at } of places.values()) {
+    if (PLACE.test(name)) continue
+    const article = what === 'environment' ? 'an' : 'a'
+    context.report({
+      code: 'not-a-name',
+      message: `${JSON.stringify(name)} cannot be the name of ${article} ${what}`,
+      hint: 'It is part of an address: letters, digits, dots, hyphens and underscores, with a letter or digit first.',
+      at,
+    })
   }
 }
 

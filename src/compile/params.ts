@@ -12,14 +12,32 @@ export function readParams(
   given: Readonly<Record<string, string>>,
   context: CompileContext,
 ): void {
-  const known = new Map(model.params.map(param => [param.name, param]))
+  const known = uniqueParams(model, context)
   for (const name of Object.keys(given)) {
     if (!known.has(name)) reportUnknown(name, [...known.keys()], context)
   }
   for (const param of known.values()) {
-    const value = readParam(param, given[param.name], context)
+    const value = readParam(param, Object.hasOwn(given, param.name) ? given[param.name] : undefined, context)
     context.params.set(param.name, value)
   }
+}
+
+function uniqueParams(model: ReleaseModel, context: CompileContext): ReadonlyMap<string, ParamModel> {
+  const byName = new Map<string, ParamModel>()
+  for (const param of model.params) {
+    const first = byName.get(param.name)
+    if (first === undefined) byName.set(param.name, param)
+    else if (first !== param) {
+      context.report({
+        code: 'duplicate-param',
+        message: `two params are named "${param.name}"`,
+        hint: 'Define it once and use it by reference.',
+        at: param.at,
+        related: [{ message: 'the first one', at: first.at }],
+      })
+    }
+  }
+  return byName
 }
 
 function reportUnknown(name: string, known: readonly string[], context: CompileContext): void {

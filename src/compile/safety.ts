@@ -3,8 +3,9 @@
  *
  * Reason: found when everything else is known, on the very nodes that would run.
  */
-import type { ItemModel, ReleaseModel, StepModel } from '../definition/model.ts'
+import type { ApprovalModel, ItemModel, ReleaseModel, StepModel } from '../definition/model.ts'
 import type { PlanApprover, PlanNode } from '../plan/plan.ts'
+import { emptySeats } from './attainable.ts'
 import type { CompileContext } from './context.ts'
 import { flatten } from './names.ts'
 
@@ -18,6 +19,7 @@ export function checkSafety(subject: SafetySubject, context: CompileContext): vo
   const items = subject.model.stages.flatMap(stage => flatten(stage.items))
   for (const item of items) checkItem(item, subject, context)
   checkGuards(subject, items, context)
+  checkInstances(subject.model, items, context)
   checkEmptyStages(subject.model, context)
 }
 
@@ -55,11 +57,7 @@ function checkStep(step: StepModel, context: CompileContext): void {
   }
 }
 
-function checkApproval(
-  item: Extract<ItemModel, { kind: 'approval' }>,
-  { approvers }: SafetySubject,
-  context: CompileContext,
-): void {
+function checkApproval(item: ApprovalModel, { approvers }: SafetySubject, context: CompileContext): void {
   const roles = Object.entries(item.from)
   const wrong = roles.filter(([, count]) => !Number.isInteger(count) || count < 1)
   if (roles.length === 0 || wrong.length > 0) {
@@ -81,17 +79,30 @@ function checkApproval(
     })
     return
   }
-  if (approvers === 'unknown') return
-  for (const [role, count] of roles) {
-    const people = approvers.filter(approver => approver.roles.includes(role)).length
-    if (people >= count) continue
+  if (approvers !== 'unknown') checkAttainable(item, approvers, context)
+}
+
+function checkAttainable(
+  item: ApprovalModel,
+  approvers: readonly PlanApprover[],
+  context: CompileContext,
+): void {
+  const report = (role: string, message: string): void =>
     context.report({
       code: 'approval-unattainable',
-      message: `the approval "${item.name}" asks ${count} of the role ${role}, and the approvers hold ${people}`,
+      message: `the approval "${item.name}" asks ${message}`,
       hint: `Give the role to more people: roles=${role} at the end of their line in the approvers file.`,
       at: item.at,
     })
+  const holders = (role: string): number => approvers.filter(({ roles }) => roles.includes(role)).length
+  const short = Object.entries(item.from).filter(([role, count]) => holders(role) < count)
+  for (const [role, count] of short) {
+    report(role, `${count} of the role ${role}, and the approvers hold ${holders(role)}`)
   }
+  const [empty] = short.length > 0 ? [] : (emptySeats(item.from, approvers) ?? [])
+  if (empty === undefined) return
+  const all = Object.entries(item.from).map(([role, count]) => `${count} of the role ${role}`)
+  report(empty, `${all.join(' and ')}, and the same people hold these roles: one person counts once`)
 }
 
 /** A protected environment is guarded where a required gate or an approval comes before whatever changes it. */
@@ -126,6 +137,23 @@ function checkGuards(
 const held = (model: ReleaseModel, stage: string, item: ItemModel): boolean =>
   flatten(model.stages.find(s => s.name === stage)?.items ?? []).includes(item as never)
 
+/** A misspelt environment would leave the component with one instance where it should have many. */
+function checkInstances(model: ReleaseModel, items: readonly ItemModel[], context: CompileContext): void {
+  const reached = new Set(items.flatMap(item => (item.kind === 'deploy' ? [item.to.name] : [])))
+  for (const { name, instances, at } of model.components) {
+    if (typeof instances === 'number') continue
+    for (const environment of Object.keys(instances).filter(key => !reached.has(key))) {
+      context.report({
+        severity: 'warning',
+        code: 'unknown-environment',
+        message: `${name} says how many instances it has in "${environment}", where this release deploys nothing`,
+        hint: reached.size === 0 ? 'It deploys nothing at all.' : `It deploys to ${[...reached].join(', ')}.`,
+        at,
+      })
+    }
+  }
+}
+
 function checkEmptyStages(model: ReleaseModel, context: CompileContext): void {
   if (model.stages.length === 0) {
     context.report({
@@ -145,25 +173,4 @@ function checkEmptyStages(model: ReleaseModel, context: CompileContext): void {
       at: stage.at,
     })
   }
-}
-
-/** ISO dates only, so that a plan means the same day everywhere. */
-export function checkTargetDate(model: ReleaseModel, context: CompileContext): void {
-  const { targetDate } = model
-  if (targetDate === null || isDate(targetDate)) return
-  context.report({
-    code: 'not-a-date',
-    message: `the target date is ${JSON.stringify(targetDate)}`,
-    hint: "Write it as year, month and day: '2024-03-15'.",
-    at: model.at,
-  })
-}
-
-function isDate(text: string): boolean {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
-  if (match === null) return false
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-  return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1]!
 }

@@ -4,35 +4,53 @@
  * Reason: what a stage waits for decides what is certain to have happened before each of its nodes.
  */
 import type { ReleaseModel, StageModel } from '../definition/model.ts'
-import { sortTopologically } from '../graph/graph.ts'
+import { reduceTransitively, sortTopologically } from '../graph/graph.ts'
 import type { CompileContext } from './context.ts'
 
 export interface ResolvedStage {
   readonly model: StageModel
   /** The stages that it waits for directly; none of them is an ancestor of another. */
   readonly after: readonly string[]
-  /** All stages that have ended before it begins. */
-  readonly ancestors: ReadonlySet<string>
 }
 
 /** Stages in an order in which none stands before one that it waits for. */
 export function resolveStages(model: ReleaseModel, context: CompileContext): readonly ResolvedStage[] {
   const stages = new Map<string, StageModel>()
   for (const stage of model.stages) if (!stages.has(stage.name)) stages.set(stage.name, stage)
-  const waits = new Map([...stages.values()].map(stage => [stage.name, waitsOf(stage, stages, context)]))
-  const order = orderOf(stages, waits, context)
-  const resolved = new Map<string, ResolvedStage>()
-  for (const name of order) resolved.set(name, resolve(stages.get(name)!, waits.get(name)!, resolved))
-  return [...resolved.values()]
+  const graph = waitsOfAll(stages, context).map(([key, needs]) => ({ key, needs: [...new Set(needs)] }))
+  const sorted = sortTopologically(graph)
+  if (!sorted.ok) {
+    reportCycle(sorted.cycle, stages, context)
+    return []
+  }
+  const reduced = new Map(reduceTransitively(graph).map(({ key, needs }) => [key, needs]))
+  return sorted.order.map(name => ({ model: stages.get(name)!, after: reduced.get(name)! }))
 }
 
-function waitsOf(
+/**
+ * A stage without `after` waits for all that are written before it. It is enough to name those of them for which
+ * none of the others waits: naming all would make a chain of thousands quadratic.
+ */
+function waitsOfAll(
+  stages: ReadonlyMap<string, StageModel>,
+  context: CompileContext,
+): readonly (readonly [string, readonly string[]])[] {
+  const ends = new Set<string>()
+  return [...stages].map(([name, stage]) => {
+    const waits = stage.after === null ? [...ends] : knownOf(stage, stage.after, stages, context)
+    for (const wait of waits) ends.delete(wait)
+    ends.add(name)
+    return [name, waits]
+  })
+}
+
+function knownOf(
   stage: StageModel,
+  after: readonly string[],
   stages: ReadonlyMap<string, StageModel>,
   context: CompileContext,
 ): readonly string[] {
-  if (stage.after === null) return [...stages.keys()].slice(0, [...stages.keys()].indexOf(stage.name))
-  return stage.after.filter(name => {
+  return after.filter(name => {
     if (stages.has(name)) return true
     context.report({
       code: 'unknown-stage',
@@ -44,32 +62,15 @@ function waitsOf(
   })
 }
 
-function orderOf(
+function reportCycle(
+  cycle: readonly string[],
   stages: ReadonlyMap<string, StageModel>,
-  waits: ReadonlyMap<string, readonly string[]>,
   context: CompileContext,
-): readonly string[] {
-  const sorted = sortTopologically([...waits].map(([key, needs]) => ({ key, needs: [...new Set(needs)] })))
-  if (sorted.ok) return sorted.order
+): void {
   context.report({
     code: 'stage-cycle',
-    message: `stages wait for each other in a circle and could never be reached: ${sorted.cycle.join(' → ')}`,
+    message: `stages wait for each other in a circle and could never be reached: ${cycle.join(' → ')}`,
     hint: "Take one of these names out of its stage's `after`.",
-    at: stages.get(sorted.cycle[0]!)!.at,
+    at: stages.get(cycle[0]!)!.at,
   })
-  return []
-}
-
-function resolve(
-  model: StageModel,
-  waits: readonly string[],
-  earlier: ReadonlyMap<string, ResolvedStage>,
-): ResolvedStage {
-  const ancestors = new Set<string>()
-  for (const name of waits) {
-    ancestors.add(name)
-    for (const ancestor of earlier.get(name)!.ancestors) ancestors.add(ancestor)
-  }
-  const indirect = new Set(waits.flatMap(name => [...earlier.get(name)!.ancestors]))
-  return { model, after: [...new Set(waits)].filter(name => !indirect.has(name)), ancestors }
 }

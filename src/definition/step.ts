@@ -164,8 +164,11 @@ export interface StepOptions<Of extends Shape, Given, Value, Time extends Writte
   readonly retry?: Retries<Time>
   /** Time limit of one attempt. */
   readonly timeout?: DurationOf<Time>
-  /** Takes the step's effect back in a rollback; `'none'` says that nothing can. */
-  readonly undo?: ((context: UndoContext<Of, Given, Value>) => unknown) | 'none'
+  /**
+   * Takes the step's effect back in a rollback. `'not-needed'` says that nothing of it lasts, as with a smoke
+   * test; `'none'`, that something does and nothing can take it back.
+   */
+  readonly undo?: ((context: UndoContext<Of, Given, Value>) => unknown) | 'none' | 'not-needed'
   /** Returns the step's value where it is already done, and undefined where it is not. */
   readonly observe?: (context: StepContext<Of, Given>) => MaybePromise<Value | undefined>
   /** Running it a second time does no harm, so that an interrupted one is simply run again. */
