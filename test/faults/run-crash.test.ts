@@ -1,0 +1,242 @@
+/**
+ * kill -9 at every point of a run, and what is left of it afterwards.
+ *
+ * Each case is one run of the real command line: killed at one point, resumed until it ends, and compared with a run
+ * that nothing disturbed. Nothing is taken on trust: that the kill happened is asserted too.
+ */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { verifyJournal } from '../../runner/journal/read.ts'
+import { countedProject, effectsOf, endState } from '../rig/counted.ts'
+import { cutOff, inLanes, pointsOf, seeded, valuesOf } from '../rig/crash.ts'
+import type { Exit, TestProject } from '../rig/project.ts'
+
+const HOUR = 3_600_000
+
+/** Nodes of the counted release, by the line that each performance of theirs leaves. */
+const NODE_OF: Readonly<Record<string, string>> = {
+  'gate lint': 'preflight/lint',
+  'gate audit': 'preflight/audit',
+  image: 'build/image',
+  flaky: 'build/flaky',
+  shard: 'build/shards',
+  publish: 'publish/publish',
+  summary: 'publish/summary',
+  'undo summary': 'rollback/1/publish/summary',
+  'undo publish': 'rollback/1/publish/publish',
+  'undo shards': 'rollback/1/build/shards',
+  'undo image': 'rollback/1/build/image',
+}
+
+const projects: TestProject[] = []
+afterAll(async () => {
+  await Promise.all(projects.map(project => project.dispose()))
+})
+
+const lanes = (approval: boolean): readonly TestProject[] => {
+  const made = [countedProject({ approval }), countedProject({ approval })]
+  projects.push(...made)
+  return made
+}
+
+const clean = (project: TestProject): void => {
+  for (const path of ['effects.log', 'published.log', 'image', 'summary.json', 'failed-once', 'shards']) {
+    rmSync(join(project.root, path), { recursive: true, force: true })
+  }
+}
+
+interface Ended {
+  readonly run: string
+  readonly code: number | null
+  readonly kills: number
+}
+
+interface Drive {
+  /** Arguments of `run`. */
+  readonly args?: readonly string[]
+  /** Where the n-th process is killed, from 0; undefined: it is left alone. */
+  readonly faults: (nth: number) => string | undefined
+  /** Milliseconds after which the n-th process is killed from outside; undefined: not at all. */
+  readonly killAfter?: (nth: number) => number | undefined
+}
+
+/** Starts a run, resumes it as often as it is killed or left, approves what waits, until it ends. */
+const drive = async (project: TestProject, { args = [], faults, killAfter }: Drive): Promise<Ended> => {
+  clean(project)
+  const before = project.runs().length
+  let kills = 0
+  for (let nth = 0; nth < 40; nth += 1) {
+    const run = project.runs()[before]
+    const exit = await launch(project, run === undefined ? ['run', ...args] : ['resume', run], {
+      fault: faults(nth),
+      after: killAfter?.(nth),
+    })
+    if (exit.signal === 'SIGKILL') kills += 1
+    else if (exit.code === 3) await approve(project, run ?? exit.run)
+    else return { run: run ?? exit.run, code: exit.code, kills }
+  }
+  throw new Error('it did not end in 40 launches')
+}
+
+const launch = async (
+  project: TestProject,
+  args: readonly string[],
+  { fault, after }: { readonly fault: string | undefined; readonly after: number | undefined },
+): Promise<Exit> => {
+  const running = project.start(args, fault === undefined ? {} : { fault })
+  const timer = after === undefined ? undefined : setTimeout(() => running.kill('SIGKILL'), after)
+  return running.exit.finally(() => clearTimeout(timer))
+}
+
+const approve = async (project: TestProject, run: string): Promise<void> => {
+  const { code, stderr } = await project.release(['approve', run, 'go-live', '--person', 'bob'])
+  if (code !== 0) throw new Error(`the approval did not count: ${stderr}`)
+}
+
+interface Undisturbed {
+  readonly state: Readonly<Record<string, string>>
+  readonly values: Readonly<Record<string, unknown>>
+  readonly effects: Readonly<Record<string, number>>
+  readonly points: readonly string[]
+  readonly code: number | null
+}
+
+const undisturbed = async (project: TestProject, args: readonly string[] = []): Promise<Undisturbed> => {
+  const { run, code } = await drive(project, { args, faults: () => undefined })
+  const events = await project.events(run)
+  return {
+    code,
+    state: endState(project),
+    values: valuesOf(events),
+    effects: effectsOf(project),
+    points: pointsOf(events),
+  }
+}
+
+/** The run ended as if nothing had happened, and did nothing that its contract does not allow. */
+const assertSame = async (project: TestProject, ended: Ended, expected: Undisturbed): Promise<void> => {
+  const events = await project.events(ended.run)
+  expect(ended.code).toBe(expected.code)
+  expect(endState(project)).toEqual(expected.state)
+  expect(valuesOf(events)).toEqual(expected.values)
+  const effects = effectsOf(project)
+  expect(Object.keys(effects).sort()).toEqual(Object.keys(expected.effects).sort())
+  for (const [effect, count] of Object.entries(expected.effects)) {
+    // What can be observed happens exactly once; the rest again only where an attempt was cut off.
+    const most = effect === 'publish' ? count : count + perAttempt(effect) * cutOff(events, NODE_OF[effect]!)
+    expect(effects[effect], effect).toBeGreaterThanOrEqual(count)
+    expect(effects[effect], effect).toBeLessThanOrEqual(most)
+  }
+  await verifyJournal(join(project.folderOf(ended.run), 'journal.jsonl'))
+  expect(project.processes()).toEqual([])
+}
+
+const perAttempt = (effect: string): number => (effect === 'shard' ? 2 : 1)
+
+describe('a run that is killed', () => {
+  test(
+    'at every point goes on and ends as if it had not been',
+    async () => {
+      const made = lanes(false)
+      const [expected] = await Promise.all(made.map(project => undisturbed(project)))
+      expect(expected!.points.length).toBeGreaterThanOrEqual(56)
+      await inLanes(made, expected!.points, async (project, point) => {
+        const ended = await drive(project, { faults: nth => (nth === 0 ? point : undefined) })
+        expect(ended.kills).toBe(1)
+        await assertSame(project, ended, expected!)
+      })
+    },
+    HOUR,
+  )
+
+  test(
+    'at every point of its rollback ends with everything taken back',
+    async () => {
+      const made = lanes(false)
+      const args = ['--param', 'fail=yes']
+      const [expected] = await Promise.all(made.map(project => undisturbed(project, args)))
+      expect(expected!.code).toBe(1)
+      expect(expected!.state).toMatchObject({ image: '', 'published.log': '', 'summary.json': '', 'shards/a': '' })
+      const points = expected!.points.slice(expected!.points.indexOf('journal:before-append:node-failed:1'))
+      expect(points.length).toBeGreaterThanOrEqual(26)
+      await inLanes(made, points, async (project, point) => {
+        const ended = await drive(project, { args, faults: nth => (nth === 0 ? point : undefined) })
+        expect(ended.kills).toBe(1)
+        await assertSame(project, ended, expected!)
+      })
+    },
+    HOUR,
+  )
+
+  test(
+    'while people approve it counts each approval once',
+    async () => {
+      const made = lanes(true)
+      const [expected] = await Promise.all(made.map(project => undisturbed(project)))
+      // What a process passes on its way to the approval, and what the one after it passes from there on.
+      const asking = [
+        'journal:before-append:node-waiting:2',
+        'journal:after-append:node-waiting:2',
+        'journal:before-append:run-left:1',
+        'journal:after-append:run-left:1',
+      ]
+      const hearing = [
+        'journal:before-append:runner-attached:1',
+        'journal:after-append:runner-attached:1',
+        'effect:before:decision/go-live/go-live#1:1',
+        'effect:after:decision/go-live/go-live#1:1',
+        'journal:before-append:approval-given:1',
+        'journal:after-append:approval-given:1',
+        'journal:before-append:node-succeeded:1',
+        'journal:after-append:node-succeeded:1',
+      ]
+      const cases = [
+        ...asking.map(point => ({ point, at: 0, toString: () => point })),
+        ...hearing.map(point => ({ point, at: 1, toString: () => point })),
+      ]
+      await inLanes(made, cases, async (project, { point, at }) => {
+        const ended = await drive(project, { faults: nth => (nth === at ? point : undefined) })
+        expect(ended.kills).toBe(1)
+        await assertSame(project, ended, expected!)
+        expect(await project.eventsOf(ended.run, 'approval-given')).toHaveLength(1)
+      })
+    },
+    HOUR,
+  )
+
+  test(
+    'again and again, at its second and third record of every life, goes on all the same',
+    async () => {
+      const made = lanes(false)
+      const [expected] = await Promise.all(made.map(project => undisturbed(project)))
+      const points = ['journal:after-append:node-started:1', 'journal:before-append:node-succeeded:2']
+      const cases = points.map(point => ({ point, toString: () => `always at ${point}` }))
+      await inLanes(made, cases, async (project, { point }) => {
+        const ended = await drive(project, { faults: nth => (nth < 12 ? point : undefined) })
+        expect(ended.kills).toBeGreaterThanOrEqual(3)
+        await assertSame(project, ended, expected!)
+      })
+    },
+    HOUR,
+  )
+
+  test(
+    'at random times, up to six times, goes on and ends as if it had not been',
+    async () => {
+      const made = lanes(false)
+      const [expected] = await Promise.all(made.map(project => undisturbed(project)))
+      const seeds = Array.from({ length: 14 }, (_, index) => index + 1)
+      let kills = 0
+      await inLanes(made, seeds, async (project, seed) => {
+        const random = seeded(seed)
+        const times = Array.from({ length: 6 }, () => 80 + Math.floor(random() * 500))
+        const ended = await drive(project, { faults: () => undefined, killAfter: nth => times[nth] })
+        kills += ended.kills
+        await assertSame(project, ended, expected!)
+      })
+      expect(kills).toBeGreaterThan(0)
+    },
+    HOUR,
+  )
+})
