@@ -154,7 +154,8 @@ async function runOn(
 }
 
 async function endLeftovers(folder: RunFolder, state: RunState): Promise<void> {
-  const cutOff = [...state.active].filter(work => work.interrupted).map(work => work.key)
+  // Their runner is gone, so whatever is still called running was cut off.
+  const cutOff = [...state.active].filter(work => work.status.type === 'running').map(work => work.key)
   const { endLeftovers: end } = await import('./adapters/commands/children.ts')
   await end({ dir: join(folder.path, 'children'), run: folder.id, nodes: cutOff })
 }

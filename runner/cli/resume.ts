@@ -1,16 +1,14 @@
-import { hostname } from 'node:os'
 import { InputError } from '../../src/errors.ts'
 import type { Json } from '../../src/plan/plan.ts'
 import type { Unstamped } from '../../src/run/events.ts'
 import { reopenableNodes } from '../../src/run/reopen.ts'
 import type { RunState } from '../../src/run/state.ts'
 import { adoptPlan } from '../adopt.ts'
-import { INTERPRETER } from '../execute.ts'
 import { whoami } from '../identity.ts'
 import { loadRunDefinition } from '../load-run.ts'
 import { type OpenedRun, openedRun } from '../open-run.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
-import { readPatience, runAndShow, WAIT_OPTION } from './running.ts'
+import { attached, beginning, readPatience, runAndShow, WAIT_OPTION } from './running.ts'
 import { stateFolder } from './state.ts'
 
 /** `release resume`: goes on from the last checkpoint, with the code and the plan that the run began with. */
@@ -41,23 +39,17 @@ export const resume: Command = {
     })
     const adopted = invocation.flag('adopt') ? await adoptPlan(opened) : null
     const who = whoami(io.env, opened.meta.root)
-    const attached: Unstamped = {
-      type: 'runner-attached',
-      who,
-      host: hostname(),
-      pid: process.pid,
-      interpreter: INTERPRETER,
-    }
     return runAndShow(io, {
       folder: opened.folder,
       plan: adopted?.plan ?? opened.plan,
       definition: adopted?.definition ?? loaded.definition,
       root: opened.meta.root,
       opening: state => [
+        ...(state.phase === 'new' ? [beginning(opened.meta)] : []),
         ...(adopted === null
           ? []
           : [{ type: 'plan-adopted' as const, plan: adopted.plan.hash, bundle: adopted.plan.bundle, who }]),
-        attached,
+        attached(who),
         ...reopening(state, who),
         ...answers(who),
       ],

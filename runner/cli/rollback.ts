@@ -1,16 +1,14 @@
-import { hostname } from 'node:os'
 import { InputError } from '../../src/errors.ts'
 import type { RollbackScope } from '../../src/run/events.ts'
 import { computeRollback, type RollbackPlan } from '../../src/run/rollback.ts'
 import type { RunState } from '../../src/run/state.ts'
-import { INTERPRETER } from '../execute.ts'
 import { whoami } from '../identity.ts'
 import { currentHolder } from '../journal/run-lock.ts'
 import { loadRunDefinition } from '../load-run.ts'
 import { openedRun } from '../open-run.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
 import { print } from './io.ts'
-import { runAndShow } from './running.ts'
+import { attached, runAndShow } from './running.ts'
 import { stateFolder } from './state.ts'
 
 /** `release rollback RUN`: undoes what the run did, newest first. */
@@ -58,7 +56,7 @@ export const rollback: Command = {
       definition,
       root: opened.meta.root,
       opening: state => [
-        { type: 'runner-attached', who, host: hostname(), pid: process.pid, interpreter: INTERPRETER },
+        attached(who),
         { type: 'rollback-planned', because: 'person', scope, ...computeRollback(state, { scope }) },
       ],
       patience: Infinity,

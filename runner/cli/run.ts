@@ -1,18 +1,15 @@
-import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
-import type { Unstamped } from '../../src/run/events.ts'
-import { INTERPRETER } from '../execute.ts'
 import { whoami } from '../identity.ts'
-import { createRun } from '../journal/run-store.ts'
+import { createRun, readMeta } from '../journal/run-store.ts'
 import { findProject, type Project } from '../load/project.ts'
 import { readPlanFile } from '../plan-file.ts'
 import { type Planned, requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, nearest, wrong } from './command.ts'
 import type { Io } from './io.ts'
-import { readPatience, runAndShow, WAIT_OPTION } from './running.ts'
+import { attached, beginning, readPatience, runAndShow, WAIT_OPTION } from './running.ts'
 
 /** `release run`: runs a release to its end, or until only a person or a time is waited for (exit 3). */
 export const run: Command = {
@@ -46,6 +43,7 @@ export const run: Command = {
       who,
       root: project.root,
       definition: project.definition,
+      only,
       plan: { hash: plan.hash, text: `${JSON.stringify(plan, null, 2)}\n` },
       bundle: {
         hash: plan.bundle,
@@ -54,19 +52,7 @@ export const run: Command = {
       },
       at: Date.now(),
     })
-    const opening: readonly Unstamped[] = [
-      {
-        type: 'run-started',
-        run: folder.id,
-        release: plan.release.name,
-        version: plan.release.version,
-        plan: plan.hash,
-        bundle: plan.bundle,
-        who,
-        only,
-      },
-      { type: 'runner-attached', who, host: hostname(), pid: process.pid, interpreter: INTERPRETER },
-    ]
+    const opening = [beginning(await readMeta(folder)), attached(who)]
     return runAndShow(io, {
       folder,
       plan,

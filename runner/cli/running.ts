@@ -1,12 +1,15 @@
 /**
  * What `run`, `resume` and `rollback` share: showing a run to its end and saying how it ended.
  */
+import { hostname } from 'node:os'
 import { parseDuration } from '../../src/compile/units.ts'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import type { Unstamped } from '../../src/run/events.ts'
 import { openDisplay } from '../display.ts'
-import { type Execution, execute, exitCodeOf } from '../execute.ts'
+import { type Execution, execute, exitCodeOf, INTERPRETER } from '../execute.ts'
 import { whoami } from '../identity.ts'
+import type { RunMeta } from '../journal/run-store.ts'
 import { renderSummary } from '../views/status.ts'
 import { painterOf } from '../views/terminal-text.ts'
 import { type Invocation, type Option, wrong } from './command.ts'
@@ -31,6 +34,27 @@ export function readPatience(invocation: Invocation, io: Io): number {
     ),
   ])
 }
+
+/** A run's first event. It says what the run's description says, so that a run killed before it still begins as it was asked to. */
+export const beginning = (meta: RunMeta): Unstamped => ({
+  type: 'run-started',
+  run: meta.run,
+  release: meta.release,
+  version: meta.version,
+  plan: meta.plan,
+  bundle: meta.bundle,
+  who: meta.who,
+  only: meta.only ?? null,
+})
+
+/** This very process takes a run up. */
+export const attached = (who: string): Unstamped => ({
+  type: 'runner-attached',
+  who,
+  host: hostname(),
+  pid: process.pid,
+  interpreter: INTERPRETER,
+})
 
 /** Runs, shows, sums up on stderr, and returns the exit code. The first line on stdout names the run. */
 export async function runAndShow(

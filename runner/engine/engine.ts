@@ -7,6 +7,8 @@
  *  E1. `port.next()` is the only await of the loop.
  *  E2. What the engine asks to be recorded it folds at once; what the ground yields is folded when it is yielded.
  *  E3. Keys given to the port are stable: node and attempt, never a counter of the process.
+ *  E4. Nothing starts before the time was read and every word that lay there was heard: a run that is taken up days
+ *      later counts its waits from now, and one that was cancelled meanwhile does nothing first.
  */
 import { StateError } from '../../src/errors.ts'
 import { judgeDecision, type OpenApproval } from '../../src/run/approvals.ts'
@@ -87,6 +89,7 @@ class Engine {
   #idleSince: number | null = null
   #napping = false
   #look: 'none' | 'asked' | 'done' = 'none'
+  #awake = false
   #recording = 0
   #fatal: unknown = null
 
@@ -100,8 +103,9 @@ class Engine {
   async run(): Promise<Ended> {
     if (this.#options.opening.length > 0) this.#record(this.#options.opening)
     this.#port.awaitSignal('run')
+    this.#port.now(AWAKE)
     for (;;) {
-      const ended = this.#advance()
+      const ended = this.#awake ? this.#advance() : null
       if (ended !== null) {
         await this.#drain()
         return ended
@@ -233,7 +237,8 @@ class Engine {
         return
       case 'now':
         this.#clock = Math.max(this.#clock, happened.at)
-        this.#look = 'done'
+        if (happened.key === AWAKE) this.#awake = true
+        else this.#look = 'done'
         return
       case 'lease-lost':
         throw new StateError(
@@ -352,6 +357,9 @@ class Engine {
     }
   }
 }
+
+/** The key under which the engine asks, before anything else, for the time and for what lies unread (E4). */
+const AWAKE = 'awake'
 
 /** The key under which the engine asks whether there is anything unread. */
 const LOOK = 'look'

@@ -37,6 +37,8 @@ export interface RunMeta {
   /** The project's folder and the definition's file, absolute: where its commands run, and what it was made from. */
   readonly root: string
   readonly definition: string
+  /** Only these stages run, and what guards them; null, or left out by an older version: all. */
+  readonly only?: readonly string[] | null
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -61,6 +63,7 @@ export interface NewRun {
   readonly who: string
   readonly root: string
   readonly definition: string
+  readonly only?: readonly string[] | null
   readonly plan: { readonly hash: Sha256; readonly text: string }
   /** The bundle to copy; `map` where there is one. */
   readonly bundle: { readonly hash: Sha256; readonly path: string; readonly map?: string }
@@ -220,6 +223,7 @@ const metaOf = (id: string, run: NewRun): RunMeta => ({
   who: run.who,
   root: run.root,
   definition: run.definition,
+  only: run.only ?? null,
   createdAt: run.at,
 })
 

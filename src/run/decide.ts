@@ -136,7 +136,7 @@ function reviveOne(state: RunState, work: Work, now: number): Command[] {
   const { status } = work
   switch (status.type) {
     case 'running':
-      if (state.stop !== null) return []
+      if (state.stop === 'interrupt' || state.aborted) return []
       if (!canRecover(work)) return [uncertain(work)]
       return [start(work, { type: 'perform', work, attempt: work.attempts + 1, recover: true })]
     case 'retrying':
@@ -243,7 +243,8 @@ const isFree = (work: Work): boolean =>
 function mayStart(state: RunState, work: Work): boolean {
   const due =
     work.status.type === 'retrying' || (work.status.type === 'pending' && work.open === 0 && !work.inFlight)
-  return due && state.stop !== 'interrupt' && heldBecause(state, work) === null
+  const leaving = state.stop === 'interrupt' || state.aborted
+  return due && !leaving && heldBecause(state, work) === null
 }
 
 function begin(work: Work, now: number): Command[] {
@@ -278,6 +279,7 @@ function rest(state: RunState): readonly Command[] {
   if (busy.length > 0) return []
   if (state.stop === 'interrupt') return [{ type: 'leave' }]
   const rollbackLeft = state.rollbacks.some(rollback => !rollback.finished)
+  if (state.aborted && rollbackLeft) return [{ type: 'leave' }]
   if (state.halt !== null) return rollbackLeft ? idle(state) : halted(state)
   if (state.stop === 'cancel') return rollbackLeft ? idle(state) : finish(state, 'cancelled')
   if (state.left === 0 && !rollbackLeft) {
@@ -288,9 +290,8 @@ function rest(state: RunState): readonly Command[] {
 
 function halted(state: RunState): readonly Command[] {
   const halt = state.halt!
-  const planned = state.rollbacks.some(rollback => rollback.because === halt.cause)
   if (halt.cause === 'person') return finish(state, rolledBack(state))
-  if (halt.policy === 'stop' || planned) return finish(state, 'failed')
+  if (halt.policy === 'stop' || halt.planned) return finish(state, 'failed')
   const event = plannedRollback(state, haltScope(state), halt.cause)
   return [{ type: 'record', events: [event] }]
 }

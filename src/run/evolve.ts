@@ -114,7 +114,8 @@ function begin(state: RunState, event: Extract<RunEvent, { type: 'run-started' }
 
 /** Whatever the runner before had in flight is cut off; what it asked of its ground has to be asked again. */
 function attach(state: RunState): RunState {
-  state.stop = null
+  // A Ctrl-C was meant for the runner that heard it, a cancel for the run.
+  if (state.stop === 'interrupt') state.stop = null
   state.aborted = false
   for (const work of state.active) {
     work.inFlight = false
@@ -175,7 +176,7 @@ function fail(state: RunState, work: Work, event: Extract<RunEvent, { type: 'nod
   switch (consequence.kind) {
     case 'halt':
       state.cause ??= work.key
-      state.halt ??= { cause: work.key, policy: consequence.policy }
+      state.halt ??= { cause: work.key, policy: consequence.policy, planned: false }
       return state
     case 'contain': {
       const containment = { cause: work.key, components: consequence.components }
@@ -210,6 +211,7 @@ function planRollback(state: RunState, event: Extract<RunEvent, { type: 'rollbac
     finished: false,
   }
   state.rollbacks.push(rollback)
+  if (state.halt?.cause === event.because) state.halt = { ...state.halt, planned: true }
   const planned = state.toContain.findIndex(c => c.cause === event.because)
   if (planned >= 0) state.toContain.splice(planned, 1)
   if (event.because === 'person') reopenForPerson(state)
@@ -221,7 +223,7 @@ function planRollback(state: RunState, event: Extract<RunEvent, { type: 'rollbac
 function reopenForPerson(state: RunState): void {
   state.phase = 'running'
   state.outcome = null
-  state.halt = { cause: 'person', policy: 'rollback-all' }
+  state.halt = { cause: 'person', policy: 'rollback-all', planned: true }
 }
 
 function rollbackWork(state: RunState, number: number, node: RollbackNode, place: number): Work {

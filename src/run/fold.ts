@@ -16,7 +16,13 @@ export function foldRun(plan: Plan, events: readonly RunEvent[]): RunState {
   const adopted = began !== undefined && began.plan !== plan.hash
   for (const event of events) {
     if (adopted && 'node' in event && !state.works.has(event.node)) continue
-    evolve(state, event)
+    evolve(state, adopted ? withoutForeign(state, event) : event)
   }
   return state
+}
+
+/** A run that was reopened under an earlier plan names nodes that this one may not hold. */
+function withoutForeign(state: RunState, event: RunEvent): RunEvent {
+  if (event.type !== 'run-reopened') return event
+  return { ...event, nodes: event.nodes.filter(key => state.works.has(key)) }
 }

@@ -67,6 +67,8 @@ export interface Work {
 export interface Halt {
   readonly cause: string
   readonly policy: Exclude<FailurePolicy, 'continue-partial'>
+  /** The rollback that it asks for is planned. One of before, when the same node had failed, does not count. */
+  readonly planned: boolean
 }
 
 /** A failure that stays with some components while the rest goes on. */
