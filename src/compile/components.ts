@@ -42,7 +42,7 @@ function checkVersion(
   return clean ?? '0.0.0'
 }
 
-/** Components in the order of their needs, providers first. */
+/** Components by group and, within one, in the order of their needs: providers first. */
 export function resolveComponents(
   model: ReleaseModel,
   releaseVersion: string,
@@ -56,13 +56,15 @@ export function resolveComponents(
   const order = orderByNeeds(held, context)
   const groups = new Map<string, number>()
   for (const component of order) groups.set(component.name, groupOf(component, groups, context))
-  return order.map(component => ({
+  const resolved = order.map(component => ({
     model: component,
     name: component.name,
     version: versions.get(component.name)!,
     group: groups.get(component.name)!,
     env: resolveEnv(component, context),
   }))
+  // A component that is pinned to a late group and needs nothing would otherwise come before the groups before its own.
+  return resolved.sort((a, b) => a.group - b.group)
 }
 
 function uniqueComponents(model: ReleaseModel, context: CompileContext): ComponentModel[] {
