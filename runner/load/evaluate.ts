@@ -46,7 +46,7 @@ export async function evaluateBundle(bundle: Bundle, project: Project): Promise<
 
 async function runPurely(bundle: Bundle, project: Project, locator: Locator): Promise<unknown> {
   const evaluation: Evaluation = { impurities: [] }
-  const restore = guardGlobals()
+  const restore = guardGlobals(bundle.code)
   const rejections = watchRejections(bundle)
   let outcome: Outcome
   try {

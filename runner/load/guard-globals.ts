@@ -17,13 +17,23 @@ interface Patch {
   readonly before: PropertyDescriptor | undefined
 }
 
+const LATE = 'WebSocket'
+
 let holders = 0
 let patches: readonly Patch[] = []
 
-/** Puts the guards in place. What it returns takes them away again, and must be called once. */
-export function guardGlobals(): () => void {
+/**
+ * Puts the guards in place for a script. What it returns takes them away again, and must be called once.
+ *
+ * Node reads WebSocket from its snapshot when anybody so much as asks for the property, which takes longer than
+ * everything else together: it is guarded only where the script names it.
+ */
+export function guardGlobals(code: string): () => void {
   holders += 1
   if (holders === 1) patches = patchAll()
+  if (code.includes(LATE) && !patches.some(({ key }) => key === LATE)) {
+    patches = [...patches, ...patchFunction('network', LATE)]
+  }
   return () => {
     holders -= 1
     if (holders === 0) restoreAll()
@@ -158,18 +168,17 @@ const randomnessPatches = (): readonly Patch[] => [
 
 const FUNCTIONS: readonly (readonly [ImpurityKind, string])[] = [
   ['network', 'fetch'],
-  ['network', 'WebSocket'],
   ['network', 'EventSource'],
   ['timer', 'setTimeout'],
   ['timer', 'setInterval'],
   ['timer', 'setImmediate'],
 ]
 
-const functionPatches = (): readonly Patch[] =>
-  FUNCTIONS.flatMap(([kind, name]) =>
-    patch(globalThis, name, (real: unknown) =>
-      typeof real === 'function' ? guardFunction(real, kind, name) : real,
-    ),
+const functionPatches = (): readonly Patch[] => FUNCTIONS.flatMap(([kind, name]) => patchFunction(kind, name))
+
+const patchFunction = (kind: ImpurityKind, name: string): readonly Patch[] =>
+  patch(globalThis, name, (real: unknown) =>
+    typeof real === 'function' ? guardFunction(real, kind, name) : real,
   )
 
 // ── the process and the machine ─────────────────────────────────────────────────────────────────

@@ -29,8 +29,9 @@ export const shortHash = (hash: string): string => hash.slice(0, 8)
 export const liveText = (fact: LiveFact | Revision | null | undefined): string =>
   fact === null || fact === undefined ? 'nothing' : `${fact.version} (${shortHash(fact.digest)})`
 
+/** `12,000 nodes`. By hand: the locale's own way would load its tables, for a comma. */
 export const countText = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+  `${String(count).replace(/\B(?=(\d{3})+$)/g, ',')} ${count === 1 ? one : many}`
 
 /** The first of a list, and how many more there are. */
 export function listText(items: readonly string[], most: number): string {
