@@ -21,6 +21,7 @@ export class CompileContext {
   /** Every param's value, by name; filled by the first pass. */
   readonly params = new Map<string, Json>()
   readonly #locate: (at: CallSite) => Span | undefined
+  readonly #said = new Set<string>()
 
   constructor(locate: (at: CallSite) => Span | undefined) {
     this.#locate = locate
@@ -30,8 +31,17 @@ export class CompileContext {
     return this.#locate(at)
   }
 
+  /** What is wrong with a component is found at each of its deployments, and said once. */
   report(finding: Finding): void {
-    this.diagnostics.push({
+    const diagnostic = this.#diagnosticOf(finding)
+    const text = JSON.stringify(diagnostic)
+    if (this.#said.has(text)) return
+    this.#said.add(text)
+    this.diagnostics.push(diagnostic)
+  }
+
+  #diagnosticOf(finding: Finding): Diagnostic {
+    return {
       code: finding.code,
       severity: finding.severity ?? 'error',
       message: finding.message,
@@ -40,7 +50,7 @@ export class CompileContext {
       ...(finding.related === undefined
         ? {}
         : { related: finding.related.map(r => ({ message: r.message, ...this.#spanOf(r.at) })) }),
-    })
+    }
   }
 
   #spanOf(at: CallSite | undefined): { span?: Span } {

@@ -89,7 +89,7 @@ function lowerComponent(lowering: Lowering, place: Place): string | null {
     reportTwice(lowering.context, component, item)
     return null
   }
-  const revision = revisionOf(lowering, component, item)
+  const revision = revisionOf(lowering, component)
   const instances = instancesOf(lowering.context, component, environment)
   const common = { component: component.name, environment }
   const prepare = `${base}/prepare`
@@ -188,15 +188,14 @@ function reportTwice(context: CompileContext, component: ResolvedComponent, item
   })
 }
 
-function revisionOf(lowering: Lowering, component: ResolvedComponent, item: DeployModel): Revision {
+function revisionOf(lowering: Lowering, component: ResolvedComponent): Revision {
   const fact = lowering.target.facts.get(component.name)
   const { model } = component
   const start =
     model.start === null
       ? (fact?.start ?? [])
       : lowering.command({ line: model.start, cwd: null }, model.at).argv
-  const { health } = model
-  const at = { at: item.at }
+  const { health, at } = model
   return {
     component: component.name,
     version: component.version,
@@ -205,12 +204,12 @@ function revisionOf(lowering: Lowering, component: ResolvedComponent, item: Depl
     health: {
       path: health?.path ?? DEFAULT_HEALTH.path,
       timeout: lowering.context.duration(health?.timeout ?? null, {
-        ...at,
+        at,
         name: `the health timeout of ${component.name}`,
         fallback: DEFAULT_HEALTH.timeout,
       }),
       interval: lowering.context.duration(health?.interval ?? null, {
-        ...at,
+        at,
         name: `the health interval of ${component.name}`,
         fallback: DEFAULT_HEALTH.interval,
       }),
