@@ -142,6 +142,7 @@ function reviveOne(state: RunState, work: Work, now: number): Command[] {
     case 'retrying':
       if (status.until > now) return [start(work, { type: 'sleep', work, until: status.until })]
       work.inFlight = true
+      work.due = true
       state.ready.push(work)
       return []
     case 'waiting':
@@ -190,6 +191,7 @@ const canRecover = (work: Work): boolean => {
 
 function start(work: Work, command: Command): Command {
   work.inFlight = true
+  work.due = false
   return command
 }
 
@@ -239,10 +241,16 @@ function launch(state: RunState, now: number): Command[] {
 const isFree = (work: Work): boolean =>
   work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
 
-/** C1. What may not start stays as it is: a resume folds the journal anew and finds it again. */
+/**
+ * C1. What may not start stays as it is: a resume folds the journal anew and finds it again.
+ * A fold takes nothing out of the queue, so that what is in it may have been started long ago, or wait for another
+ * attempt whose time has not come.
+ */
 function mayStart(state: RunState, work: Work): boolean {
   const due =
-    work.status.type === 'retrying' || (work.status.type === 'pending' && work.open === 0 && !work.inFlight)
+    work.status.type === 'retrying'
+      ? work.due
+      : work.status.type === 'pending' && work.open === 0 && !work.inFlight
   const leaving = state.stop === 'interrupt' || state.aborted
   return due && !leaving && heldBecause(state, work) === null
 }

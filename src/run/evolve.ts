@@ -46,6 +46,7 @@ export function evolve(state: RunState, event: RunEvent): RunState {
       const work = workOf(state, event.node)
       work.failures += 1
       work.inFlight = false
+      work.due = false
       return enter(state, work, { type: 'retrying', until: event.until })
     }
     case 'node-failed':
@@ -239,6 +240,7 @@ function rollbackWork(state: RunState, number: number, node: RollbackNode, place
     open: 0,
     status: { type: 'pending' },
     inFlight: false,
+    due: false,
     interrupted: false,
     attempts: 0,
     failures: 0,
@@ -290,6 +292,8 @@ function reopenRun(state: RunState, keys: readonly string[]): RunState {
   state.stop = null
   state.containments.length = 0
   state.toContain.length = 0
+  // A fold lets nobody take these out: they are of the failure that is gone on from.
+  state.toSkip.length = 0
   const works = keys.map(key => workOf(state, key))
   for (const work of works) reopenQuietly(state, work)
   for (const work of works) if (work.open === 0) release(state, work)

@@ -50,6 +50,8 @@ export interface Work {
   status: Status
   /** Asked of the ground by this runner, its outcome not yet known. */
   inFlight: boolean
+  /** Its time for another attempt has come, and it waits for its turn. */
+  due: boolean
   /** A crash cut its last attempt off: what it did is to be found out first. */
   interrupted: boolean
   attempts: number
@@ -141,6 +143,7 @@ export function initialState(plan: Plan): RunState {
       open: needs.length + after.length,
       status: PENDING,
       inFlight: false,
+      due: false,
       interrupted: false,
       attempts: 0,
       failures: 0,
