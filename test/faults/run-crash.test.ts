@@ -7,6 +7,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { exitCodeOf } from '../../runner/execute.ts'
 import { verifyJournal } from '../../runner/journal/read.ts'
 import { countedProject, effectsOf, endState } from '../rig/counted.ts'
 import { cutOff, inLanes, pointsOf, seeded, valuesOf } from '../rig/crash.ts'
@@ -64,16 +65,22 @@ interface Drive {
 /** Starts a run, resumes it as often as it is killed or left, approves what waits, until it ends. */
 const drive = async (project: TestProject, { args = [], faults, killAfter }: Drive): Promise<Ended> => {
   clean(project)
-  const before = project.runs().length
+  const before = new Set(project.runs())
   let kills = 0
   for (let nth = 0; nth < 40; nth += 1) {
-    const run = project.runs()[before]
+    const run = project.runs().find(id => !before.has(id))
     const exit = await launch(project, run === undefined ? ['run', ...args] : ['resume', run], {
       fault: faults(nth),
       after: killAfter?.(nth),
     })
-    if (exit.signal === 'SIGKILL') kills += 1
-    else if (exit.code === 3) await approve(project, run ?? exit.run)
+    if (exit.signal === 'SIGKILL') {
+      kills += 1
+      const last = exit.run === '' ? undefined : (await project.events(exit.run)).at(-1)
+      // There is nothing to resume: it was killed after its end.
+      if (last?.type === 'run-finished') {
+        return { run: exit.run, code: exitCodeOf({ type: 'finished', outcome: last.outcome }), kills }
+      }
+    } else if (exit.code === 3) await approve(project, run ?? exit.run)
     else return { run: run ?? exit.run, code: exit.code, kills }
   }
   throw new Error('it did not end in 40 launches')
@@ -157,7 +164,12 @@ describe('a run that is killed', () => {
       const args = ['--param', 'fail=yes']
       const [expected] = await Promise.all(made.map(project => undisturbed(project, args)))
       expect(expected!.code).toBe(1)
-      expect(expected!.state).toMatchObject({ image: '', 'published.log': '', 'summary.json': '', 'shards/a': '' })
+      expect(expected!.state).toMatchObject({
+        image: '',
+        'published.log': '',
+        'summary.json': '',
+        'shards/a': '',
+      })
       const points = expected!.points.slice(expected!.points.indexOf('journal:before-append:node-failed:1'))
       expect(points.length).toBeGreaterThanOrEqual(26)
       await inLanes(made, points, async (project, point) => {

@@ -80,7 +80,15 @@ export const countedProject = (options: { readonly approval: boolean }): TestPro
     files: { 'release.config.ts': definition.replace('APPROVAL', options.approval ? approval : '') },
   })
 
-const TRACES = ['effects.log', 'published.log', 'image', 'summary.json', 'failed-once', 'shards/a', 'shards/b']
+const TRACES = [
+  'effects.log',
+  'published.log',
+  'image',
+  'summary.json',
+  'failed-once',
+  'shards/a',
+  'shards/b',
+]
 
 /** What the run has left in the project, but for how often it was done. */
 export const endState = (project: TestProject): Readonly<Record<string, string>> =>

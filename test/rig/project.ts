@@ -10,7 +10,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -61,7 +69,7 @@ export interface TestProject {
   /** The file's text; '' where there is none. */
   readonly read: (path: string) => string
   readonly lines: (path: string) => readonly string[]
-  /** Ids of its runs, oldest first. */
+  /** Ids of its runs: those whose journal is there. */
   readonly runs: () => readonly string[]
   readonly folderOf: (run: string) => string
   readonly events: (run: string) => Promise<readonly RunEvent[]>
@@ -94,7 +102,10 @@ export function createProject(options: ProjectOptions): TestProject {
   for (const [path, text] of Object.entries(options.files)) write(path, text)
   const running = new Set<Running>()
   const start = (args: readonly string[], more: ReleaseOptions = {}): Running => {
-    const child = spawnRelease(args, { cwd: more.cwd ?? root, env: environment({ home, root }, options, more) })
+    const child = spawnRelease(args, {
+      cwd: more.cwd ?? root,
+      env: environment({ home, root }, options, more),
+    })
     running.add(child)
     void child.exit.finally(() => running.delete(child))
     return child
@@ -109,7 +120,8 @@ export function createProject(options: ProjectOptions): TestProject {
     write,
     read,
     lines: path => read(path).split('\n').filter(Boolean),
-    runs: () => namesIn(join(root, '.release', 'runs')),
+    runs: () =>
+      namesIn(join(root, '.release', 'runs')).filter(run => existsSync(join(folderOf(run), 'journal.jsonl'))),
     folderOf,
     events,
     eventsOf: async (run, type) =>
