@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { constants, existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 import { ownPackage } from '../load/own-package.ts'
 import { type Command, wrong } from './command.ts'
@@ -30,8 +30,10 @@ export const init: Command = {
         ),
       )
     }
-    await mkdir(folder, { recursive: true })
-    await cp(template, folder, { recursive: true, errorOnExist: true, force: false })
+    for (const file of files) {
+      await mkdir(dirname(join(folder, file)), { recursive: true })
+      await copyFile(join(template, file), join(folder, file), constants.COPYFILE_EXCL)
+    }
     const place = relative(io.cwd, folder)
     print(io, {
       json: { folder, files },
