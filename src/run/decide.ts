@@ -48,20 +48,7 @@ function duties(state: RunState): Unstamped[] {
   for (const { work, because } of state.toSkip.splice(0)) {
     if (work.status.type === 'pending') events.push({ type: 'node-skipped', node: work.key, because })
   }
-  events.push(...leftOut(state), ...granted(state), ...containmentsDue(state), ...rollbacksDone(state))
-  return events
-}
-
-/** With `--only`, everything that was not chosen is skipped at the start. */
-function leftOut(state: RunState): Unstamped[] {
-  if (state.selection.only === null || state.works.size !== state.plan.nodes.length) return []
-  const events: Unstamped[] = []
-  if (state.left < state.plan.nodes.length) return events
-  for (const work of state.works.values()) {
-    if (work.rollback === null && work.status.type === 'pending' && !state.selection.includes(work.node)) {
-      events.push({ type: 'node-skipped', node: work.key, because: 'only' })
-    }
-  }
+  events.push(...granted(state), ...containmentsDue(state), ...rollbacksDone(state))
   return events
 }
 
@@ -225,18 +212,32 @@ function hold(state: RunState): Command[] {
 
 function launch(state: RunState, now: number): Command[] {
   const commands: Command[] = []
+  const leftOut: Unstamped[] = []
   let running = effectsInFlight(state)
   for (let work = state.ready.peek(); work !== undefined; work = state.ready.peek()) {
     const free = isFree(work)
     if (mayStart(state, work)) {
+      if (isLeftOut(state, work)) {
+        leftOut.push({ type: 'node-skipped', node: work.key, because: 'only' })
+        state.ready.pop()
+        continue
+      }
       if (!free && running >= state.plan.concurrency) break
       if (!free) running += 1
       commands.push(...begin(work, now))
     }
     state.ready.pop()
   }
+  if (leftOut.length > 0) commands.push({ type: 'record', events: leftOut })
   return commands
 }
+
+/**
+ * What `--only` did not choose is skipped when its turn has come, not before: what follows it then waits for every gate
+ * and approval that stands before it.
+ */
+const isLeftOut = (state: RunState, work: Work): boolean =>
+  work.rollback === null && !state.selection.includes(work.node)
 
 const isFree = (work: Work): boolean =>
   work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
