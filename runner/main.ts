@@ -9,7 +9,19 @@ import type { Io } from './cli/io.ts'
 
 export async function main(argv: readonly string[]): Promise<void> {
   const io = processIo(argv)
-  process.exitCode = await dispatch(argv, io).catch(error => explain(error, io))
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', error => onWriteError(error, io))
+  const code = await dispatch(argv, io).catch(error => (isGone(error) ? 0 : explain(error, io)))
+  process.exitCode ||= code
+}
+
+/** Whoever read what we print has gone, as in `release logs RUN | head`: there is no more to say, and nothing failed. */
+const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
+
+/** What could not be written, to a full disk for one, must not look as if it had been. */
+function onWriteError(error: Error, io: Io): void {
+  if (isGone(error) || process.exitCode === 1) return
+  process.exitCode = 1
+  io.stderr.write(`error[output-lost]: what was to be printed could not be written: ${error.message}\n`)
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {

@@ -61,7 +61,20 @@ function readParamArguments(given: readonly string[]): Readonly<Record<string, s
       })),
     )
   }
-  return Object.fromEntries(
-    given.map(text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+  const pairs = given.map(
+    text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const,
   )
+  const names = pairs.map(([name]) => name)
+  const twice = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+  if (twice.length > 0) {
+    throw new InputError(
+      twice.map(name => ({
+        code: 'param-twice',
+        severity: 'error' as const,
+        message: `--param ${name} is given twice`,
+        hint: 'Say it once.',
+      })),
+    )
+  }
+  return Object.fromEntries(pairs)
 }

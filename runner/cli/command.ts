@@ -89,6 +89,8 @@ interface Given {
   readonly name: string
   readonly rawName: string
   readonly value: string | undefined
+  /** The value was written with a `=`, and not as a word of its own. */
+  readonly inlineValue: boolean | undefined
 }
 
 function problemOf(
@@ -106,6 +108,13 @@ function problemOf(
   }
   if (option.value !== undefined && token.value === undefined) {
     return wrong('option-value', `${token.rawName} needs a value`, `Write --${token.name} ${option.value}.`)
+  }
+  if (token.inlineValue === false && /^-./.test(token.value ?? '')) {
+    return wrong(
+      'option-value',
+      `${token.rawName} needs a value, and ${token.value} is an option`,
+      `Write --${token.name} ${option.value}; or --${token.name}=${token.value}, if that is the value.`,
+    )
   }
   if (option.value === undefined && token.value !== undefined) {
     return wrong('option-value', `${token.rawName} takes no value`, `Write --${token.name}.`)

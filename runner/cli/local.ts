@@ -34,6 +34,12 @@ export const local: Command = {
       print(io, { json: stopped, text: renderStopped(stopped) })
       return 0
     }
-    throw new InputError([wrong('arguments', `release local ${what}`, nearest(what!, ['status', 'stop']))])
+    throw new InputError([
+      wrong(
+        'arguments',
+        `release local ${what}: it takes status or stop`,
+        nearest(what!, ['status', 'stop']),
+      ),
+    ])
   },
 }
