@@ -8,6 +8,7 @@
 import { isReleaseError, type ReleaseError, StateError } from '../../src/errors.ts'
 import type { Millis, Retry } from '../../src/plan/plan.ts'
 import type { Failure, Unstamped } from '../../src/run/events.ts'
+import { systemClock } from './clock.ts'
 import type { Task } from './engine.ts'
 import { type Done, operate } from './operations.ts'
 import { undo } from './undo.ts'
@@ -36,7 +37,10 @@ const FINAL = new Set([
   'output-missing',
 ])
 
-/** The performer for the engine. Rejects only with a StateError: the world has been taken over by another run. */
+/**
+ * The performer for the engine. Rejects only with a StateError: the world has been taken over by another run, or
+ * the run's own state takes nothing more. The attempt then stays open, and a resume looks into it.
+ */
 export function createPerformer(world: World): (task: Task) => Promise<readonly Unstamped[]> {
   return task => performTask(task, world)
 }
@@ -45,7 +49,8 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
   const limit = timeoutOf(task)
   const timer = new AbortController()
   const over = new AbortController()
-  const handle = limit === null ? null : setTimeout(() => timer.abort(), limit)
+  const after = world.after ?? systemClock.after
+  const stopTimer = limit === null ? null : after(limit, () => timer.abort())
   const signal = AbortSignal.any([task.context.signal, timer.signal])
   try {
     const attempt = { task, world, signal, over: over.signal }
@@ -53,12 +58,13 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
     return stoppedOutcome(task) ?? succeeded(task, done)
   } catch (error) {
     if (isFenced(error)) throw takenOver(error)
+    if (isStateUnusable(error)) throw error
     return (
       stoppedOutcome(task) ??
       failed(task, world, scrubbed(failureOf(error, timer.signal.aborted ? limit : null), world))
     )
   } finally {
-    if (handle !== null) clearTimeout(handle)
+    stopTimer?.()
     over.abort()
   }
 }
@@ -124,6 +130,8 @@ const tailOf = (error: unknown): { tail?: string } => {
 }
 
 const isFenced = (error: unknown): boolean => (error as Partial<ReleaseError>).code === 'fenced'
+
+const isStateUnusable = (error: unknown): boolean => isReleaseError(error) && error.code === 'state-unusable'
 
 const takenOver = (error: unknown): StateError =>
   new StateError('environment-taken-over', (error as Error).message, {

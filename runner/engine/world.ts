@@ -5,6 +5,7 @@ import type { RuntimeContext, StepModel, VerdictModel } from '../../src/definiti
 import type { Millis, NotifyOperation, PlanCheck } from '../../src/plan/plan.ts'
 import type { Failure } from '../../src/run/events.ts'
 import type { Platform, Secrets } from '../../src/run/ports.ts'
+import type { Clock } from './clock.ts'
 
 /** How an adapter's work on a node is told: to the view and to the node's log. */
 export interface NodeLog {
@@ -39,6 +40,8 @@ export interface NotifyRequest {
 
 export interface World {
   readonly now: () => Millis
+  /** What time limits are kept by; left out, the system's timers. */
+  readonly after?: Clock['after']
   readonly run: string
   /** The project's folder, absolute. */
   readonly root: string
