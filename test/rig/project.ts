@@ -23,6 +23,7 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { localStop } from '../../runner/adapters/platforms/local/stop.ts'
+import { variableOf } from '../../runner/adapters/commands/processes.ts'
 import { readJournal } from '../../runner/journal/read.ts'
 import type { RunEvent, RunEventType } from '../../src/run/events.ts'
 import { processesOf } from './processes.ts'
@@ -76,6 +77,8 @@ export interface TestProject {
   readonly eventsOf: <Type extends RunEventType>(run: string, type: Type) => Promise<readonly EventOf<Type>[]>
   /** Pids of what it has started and has not ended, instances and gateways included. */
   readonly processes: () => readonly number[]
+  /** Pids of what runs in the slots of its environments. */
+  readonly instances: () => readonly number[]
   /** Ends all that runs and removes the folder. @throws Error where a process is left that nobody owns */
   readonly dispose: () => Promise<void>
 }
@@ -127,6 +130,7 @@ export function createProject(options: ProjectOptions): TestProject {
     eventsOf: async (run, type) =>
       (await events(run)).filter((event): event is EventOf<typeof type> => event.type === type),
     processes: () => processesOf(root),
+    instances: () => processesOf(root).filter(pid => variableOf(pid, 'RELEASE_SLOT') !== null),
     dispose: async () => {
       for (const child of running) child.kill('SIGKILL')
       await Promise.all([...running].map(child => child.exit))
