@@ -8,11 +8,13 @@
  * journal alone, so that a crash between the two leaves the run as it was.
  */
 import { copyFile, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { ReleaseModel } from '../src/definition/model.ts'
 import { InputError } from '../src/errors.ts'
 import { canonicalJson, sealPlan } from '../src/plan/canonical.ts'
 import type { Plan, PlanNode } from '../src/plan/plan.ts'
-import { writeFileDurably } from './journal/durable-file.ts'
+import { syncFolder, writeFileDurably } from './journal/durable-file.ts'
+import { onState } from './journal/on-state.ts'
 import { adoptedFolder } from './journal/run-store.ts'
 import { sha256 } from './load/fingerprint.ts'
 import { findProject } from './load/project.ts'
@@ -34,10 +36,14 @@ export async function adoptPlan(opened: OpenedRun): Promise<Adopted> {
   const plan = sealPlan({ ...made, facts: { ...made.facts, live: old.facts.live } }, sha256)
   refuseChanged(opened, plan)
   const kept = adoptedFolder(folder, plan.hash)
-  await mkdir(kept.path, { recursive: true })
-  await copyFile(loaded.bundle.path, kept.bundle)
-  await copyFile(loaded.bundle.mapPath, kept.bundleMap)
-  await writeFileDurably(kept.plan, `${JSON.stringify(plan, null, 2)}\n`)
+  await onState(folder.path, async () => {
+    await mkdir(kept.path, { recursive: true })
+    await writeFileDurably(kept.bundle, loaded.bundle.code)
+    await copyFile(loaded.bundle.mapPath, kept.bundleMap)
+    await writeFileDurably(kept.plan, `${JSON.stringify(plan, null, 2)}\n`)
+    await syncFolder(dirname(kept.path))
+    await syncFolder(folder.path)
+  })
   return { plan, definition: loaded.definition }
 }
 

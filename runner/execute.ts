@@ -20,6 +20,7 @@ import { type Ended, runEngine } from './engine/engine.ts'
 import { faultsFromEnv } from './engine/faults.ts'
 import { createPerformer } from './engine/perform.ts'
 import { holderOf } from './identity.ts'
+import { onState } from './journal/on-state.ts'
 import { acquireRunLock, describeHolder, type RunLock } from './journal/run-lock.ts'
 import type { RunFolder } from './journal/run-store.ts'
 import { openNodeLogs } from './node-logs.ts'
@@ -157,7 +158,8 @@ async function endLeftovers(folder: RunFolder, state: RunState): Promise<void> {
   // Their runner is gone, so whatever is still called running was cut off.
   const cutOff = [...state.active].filter(work => work.status.type === 'running').map(work => work.key)
   const { endLeftovers: end } = await import('./adapters/commands/children.ts')
-  await end({ dir: join(folder.path, 'children'), run: folder.id, nodes: cutOff })
+  const dir = join(folder.path, 'children')
+  await onState(folder.path, () => end({ dir, run: folder.id, nodes: cutOff }))
 }
 
 /** What this run has not touched yet has to be as the plan found it. */

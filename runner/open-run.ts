@@ -1,15 +1,17 @@
 /**
  * A run that exists, opened for reading: its plan, its events and their fold.
  */
-
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { StateError } from '../src/errors.ts'
 import type { Plan, Sha256 } from '../src/plan/plan.ts'
 import type { RunEvent } from '../src/run/events.ts'
 import { foldRun } from '../src/run/fold.ts'
 import type { RunState } from '../src/run/state.ts'
+import { onState } from './journal/on-state.ts'
 import { readJournal } from './journal/read.ts'
 import { adoptedFolder, openRun, type RunFolder, type RunMeta, readMeta } from './journal/run-store.ts'
-import { readPlanFile } from './plan-file.ts'
+import { parsePlan } from './plan-file.ts'
 
 export interface OpenedRun {
   readonly folder: RunFolder
@@ -37,8 +39,10 @@ const currentPlan = (events: readonly RunEvent[], meta: RunMeta): Sha256 =>
   events.findLast(event => event.type === 'plan-adopted')?.plan ?? meta.plan
 
 async function readPlanOf(folder: RunFolder, path: string): Promise<Plan> {
+  if (!existsSync(path)) throw damaged(folder, path, `${path} is gone`)
+  const text = await onState(path, () => readFile(path, 'utf8'))
   try {
-    return await readPlanFile(path)
+    return await parsePlan(path, text)
   } catch (cause) {
     throw damaged(folder, path, (cause as Error).message, cause)
   }

@@ -11,7 +11,12 @@ import { validate } from './load/validate.ts'
 
 /** @throws InputError `plan-unreadable`, `plan-changed`, or what the schema says of it */
 export async function readPlanFile(path: string): Promise<Plan> {
-  const json = await readJson(path)
+  return parsePlan(path, await readText(path))
+}
+
+/** The plan that a text is; `path` is for messages. @throws InputError as {@link readPlanFile} */
+export async function parsePlan(path: string, text: string): Promise<Plan> {
+  const json = readJson(path, text)
   if (!isIntact(json as Plan, sha256)) {
     throw problem(
       'plan-changed',
@@ -25,19 +30,30 @@ export async function readPlanFile(path: string): Promise<Plan> {
   return read.plan
 }
 
-async function readJson(path: string): Promise<unknown> {
+async function readText(path: string): Promise<string> {
   try {
-    const json: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw unreadable(path, error as Error)
+  }
+}
+
+function readJson(path: string, text: string): unknown {
+  try {
+    const json: unknown = JSON.parse(text)
     if (typeof json === 'object' && json !== null) return json
     throw new Error('it holds no object')
   } catch (error) {
-    throw problem(
-      'plan-unreadable',
-      `${path} could not be read as a plan: ${(error as Error).message}`,
-      'Make one with: release plan FILE --format json --out PLAN',
-    )
+    throw unreadable(path, error as Error)
   }
 }
+
+const unreadable = (path: string, { message }: Error): InputError =>
+  problem(
+    'plan-unreadable',
+    `${path} could not be read as a plan: ${message}`,
+    'Make one with: release plan FILE --format json --out PLAN',
+  )
 
 const problem = (code: string, message: string, hint: string): InputError =>
   new InputError([{ code, severity: 'error', message, hint }])

@@ -13,6 +13,7 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Signal } from '../../src/run/ports.ts'
 import { writeFileDurably } from './durable-file.ts'
+import { onState } from './on-state.ts'
 
 export interface Letter {
   /** The file's name. */
@@ -22,8 +23,11 @@ export interface Letter {
   readonly signal: Signal
 }
 
-/** Puts a signal into a run's inbox, durably. Returns its id. */
-export async function sendSignal(inbox: string, key: string, signal: Signal): Promise<string> {
+/** Puts a signal into a run's inbox, durably. Returns its id. @throws StateError `state-unusable` */
+export const sendSignal = (inbox: string, key: string, signal: Signal): Promise<string> =>
+  onState(inbox, () => send(inbox, key, signal))
+
+async function send(inbox: string, key: string, signal: Signal): Promise<string> {
   const last = (await letterNames(inbox)).at(-1)
   const number = last === undefined ? 1 : Number.parseInt(last, 10) + 1
   // Two that write at once may get one number; the rest of the name tells them apart.
@@ -32,8 +36,14 @@ export async function sendSignal(inbox: string, key: string, signal: Signal): Pr
   return id
 }
 
-/** The signals that wait, in the order in which they were sent; those with a known id are left out. */
-export async function readInbox(inbox: string, known: ReadonlySet<string>): Promise<readonly Letter[]> {
+/**
+ * The signals that wait, in the order in which they were sent; those with a known id are left out.
+ * @throws StateError `state-unusable`
+ */
+export const readInbox = (inbox: string, known: ReadonlySet<string>): Promise<readonly Letter[]> =>
+  onState(inbox, () => readLetters(inbox, known))
+
+async function readLetters(inbox: string, known: ReadonlySet<string>): Promise<readonly Letter[]> {
   const letters: Letter[] = []
   for (const id of await letterNames(inbox)) {
     if (known.has(id)) continue

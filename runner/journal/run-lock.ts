@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { StateError } from '../../src/errors.ts'
 import type { Acquired, Holder } from '../../src/run/ports.ts'
 import { syncFolder, temporaryName, writeFileDurably, writeSynced } from './durable-file.ts'
+import { onState } from './on-state.ts'
 import { livenessOf, type ProcessIdentity, thisProcess } from './process-identity.ts'
 
 /** Milliseconds between signs of life. */
@@ -51,11 +52,18 @@ export interface LockOptions {
   readonly lease?: number
 }
 
-/** Takes the run whose folder this is, or says who has it. */
-export async function acquireRunLock(
+/** Takes the run whose folder this is, or says who has it. @throws StateError `state-unusable`, `lock-unreadable` */
+export const acquireRunLock = (
   folder: string,
   holder: Holder,
   options: LockOptions = {},
+): Promise<RunLock | { readonly type: 'held'; readonly holder: Holder }> =>
+  onState(folder, () => takeOrTell(folder, holder, options))
+
+async function takeOrTell(
+  folder: string,
+  holder: Holder,
+  options: LockOptions,
 ): Promise<RunLock | { readonly type: 'held'; readonly holder: Holder }> {
   const identity = options.identity ?? thisProcess()
   for (;;) {
@@ -69,13 +77,14 @@ export async function acquireRunLock(
 }
 
 /** Who holds a run now; null: nobody does, or its runner is gone. Writes nothing, unless the holder is elsewhere. */
-export async function currentHolder(folder: string, options: LockOptions = {}): Promise<Holder | null> {
-  return livingHolder(folder, await highestFence(folder), {
-    identity: options.identity ?? thisProcess(),
-    lease: options.lease ?? LEASE,
-    now: () => timeOf(folder),
-  })
-}
+export const currentHolder = (folder: string, options: LockOptions = {}): Promise<Holder | null> =>
+  onState(folder, async () =>
+    livingHolder(folder, await highestFence(folder), {
+      identity: options.identity ?? thisProcess(),
+      lease: options.lease ?? LEASE,
+      now: () => timeOf(folder),
+    }),
+  )
 
 /** The time by a file system's own clock, in milliseconds: that of a file just written there. */
 async function timeOf(folder: string): Promise<number> {
@@ -219,4 +228,7 @@ class HeldLock implements RunLock {
 export const describeHolder = (holder: Holder | null): string =>
   holder === null
     ? 'another runner'
-    : `${holder.who} on ${holder.host} (process ${holder.pid}, in ${holder.cwd})`
+    : `${holder.who} on ${holder.host} since ${inWords(holder.since)} (process ${holder.pid}, in ${holder.cwd})`
+
+/** `2026-11-21 12:10:17 UTC` */
+const inWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

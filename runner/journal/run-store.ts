@@ -24,6 +24,7 @@ import { InputError, StateError } from '../../src/errors.ts'
 import type { Sha256 } from '../../src/plan/plan.ts'
 import { syncFolder, writeFileDurably } from './durable-file.ts'
 import { createJournal } from './journal-file.ts'
+import { onState } from './on-state.ts'
 
 /** What a run is of: enough for `list`, without its plan or journal. */
 export interface RunMeta {
@@ -71,8 +72,11 @@ export interface NewRun {
   readonly at: number
 }
 
-/** Makes a run's folder, durably, with an empty journal. */
-export async function createRun(state: string, run: NewRun): Promise<RunFolder> {
+/** Makes a run's folder, durably, with an empty journal. @throws StateError `state-unusable` */
+export const createRun = (state: string, run: NewRun): Promise<RunFolder> =>
+  onState(state, () => makeRun(state, run))
+
+async function makeRun(state: string, run: NewRun): Promise<RunFolder> {
   await prepareState(state)
   const folder = await claimFolder(state, run)
   await Promise.all([mkdir(folder.inbox), mkdir(folder.logs)])
@@ -144,16 +148,27 @@ export async function openRun(state: string, run: string | undefined): Promise<R
   throw found.length === 0 ? noRun(state, run) : ambiguous(run, found)
 }
 
-/** What a run is of. Throws StateError `meta-unreadable`. */
+/** What a run is of. @throws StateError `meta-unreadable`, `state-unusable` */
 export async function readMeta(folder: RunFolder): Promise<RunMeta> {
   const path = join(folder.path, 'meta.json')
+  const text = await onState(path, () => readFile(path, 'utf8'))
+  const meta = asObject(text) as Partial<RunMeta> | null
+  if (meta === null) throw unreadableMeta(path, 'it holds no JSON object')
+  if (meta.format !== 1) throw unreadableMeta(path, `its format is ${JSON.stringify(meta.format)}, and not 1`)
+  const wrong = META_TEXTS.find(field => typeof meta[field] !== 'string')
+  if (wrong !== undefined) throw unreadableMeta(path, `its ${wrong} is missing`)
+  return meta as RunMeta
+}
+
+const META_TEXTS = ['run', 'release', 'version', 'plan', 'bundle', 'who', 'root', 'definition'] as const
+
+function asObject(text: string): object | null {
   try {
-    const meta = JSON.parse(await readFile(path, 'utf8')) as RunMeta
-    if (meta.format === 1) return meta
-  } catch (cause) {
-    throw unreadableMeta(path, cause)
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
   }
-  throw unreadableMeta(path)
 }
 
 /**
@@ -243,7 +258,9 @@ async function latestRun(state: string): Promise<RunFolder> {
   return latest
 }
 
-async function runNames(state: string): Promise<readonly string[]> {
+const runNames = (state: string): Promise<readonly string[]> => onState(state, () => namesOfRuns(state))
+
+async function namesOfRuns(state: string): Promise<readonly string[]> {
   try {
     return (await readdir(join(state, 'runs'))).sort()
   } catch (error) {
@@ -279,8 +296,7 @@ const ambiguous = (run: string, found: readonly string[]): InputError =>
     },
   ])
 
-const unreadableMeta = (path: string, cause?: unknown): StateError =>
-  new StateError('meta-unreadable', `${path} cannot be read as a run's description.`, {
-    cause,
+const unreadableMeta = (path: string, why: string): StateError =>
+  new StateError('meta-unreadable', `${path} cannot be read as a run's description: ${why}.`, {
     hint: 'Restore it from a copy, or move the folder out of the way.',
   })

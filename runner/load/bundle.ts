@@ -11,7 +11,7 @@
  *  3. The hash covers no position in the sources and no folder: another checkout, or another comment,
  *     makes the same bundle. The map beside it is the newest one's.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Diagnostic } from '../../src/diagnostic.ts'
@@ -64,19 +64,30 @@ export async function bundleDefinition(project: Project): Promise<Bundle> {
 /**
  * Opens the copy of a bundle that a run keeps.
  *
- * @throws StateError `bundle-missing` or `bundle-changed`
+ * @throws StateError `bundle-missing`, `bundle-changed` or `state-unusable`
  */
 export async function openBundle(path: string, hash: Sha256): Promise<Bundle> {
-  const code = readText(path)
-  if (code === undefined)
-    throw new StateError('bundle-missing', `the definition that this run began with is gone: ${path}`, {
-      hint: 'put the file back from a backup; without it the steps of this run cannot be run or undone',
-    })
+  const code = readCode(path)
   if (sha256(code) !== hash)
     throw new StateError('bundle-changed', `${path} is not the definition that this run began with`, {
       hint: `its sha256 must be ${hash}: put the file back as it was`,
     })
   return { hash, path, mapPath: `${path}.map`, code, inputs: [], warnings: [] }
+}
+
+function readCode(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new StateError('bundle-missing', `the definition that this run began with is gone: ${path}`, {
+        hint: 'put the file back from a backup; without it the steps of this run cannot be run or undone',
+      })
+    throw new StateError('state-unusable', `${path} cannot be read: ${(cause as Error).message}`, {
+      cause,
+      hint: 'mend the cause (permissions, the disk), then say the same again',
+    })
+  }
 }
 
 function keptBundle(project: Project): Bundle | undefined {

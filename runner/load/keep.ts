@@ -4,13 +4,13 @@
  * Role: the files in `<state>/bundles` and `<state>/checks`: written whole or not at all, and few.
  * Boundary: these are caches of what can be computed again. A run copies its bundle into its own folder,
  * so that anything here may be deleted at any time; and where the state folder cannot be written
- * (a read-only checkout), nothing is kept and nothing fails.
+ * (a read-only checkout, a full or failing disk), nothing is kept and nothing fails.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const UNWRITABLE = new Set(['EACCES', 'EDQUOT', 'EEXIST', 'ENOSPC', 'ENOTDIR', 'EPERM', 'EROFS'])
+const UNWRITABLE = new Set('EACCES EDQUOT EEXIST EIO ENOENT ENOSPC ENOTDIR EPERM EROFS'.split(' '))
 
 /** Writes a file so that a reader sees the old text or the new one. Says whether it could be kept. */
 export function keepFile(path: string, text: string): boolean {
@@ -58,13 +58,22 @@ export function pruneKept(
   folder: string,
   options: { extension: string; beside: readonly string[]; most: number },
 ): void {
-  const names = readdirSync(folder).filter(name => name.endsWith(options.extension))
+  const names = namesIn(folder).filter(name => name.endsWith(options.extension))
   if (names.length <= options.most) return
   const aged = names
     .map(name => ({ name, age: statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.age - a.age)
   for (const { name } of aged.slice(options.most))
     for (const suffix of ['', ...options.beside]) removeQuietly(join(folder, `${name}${suffix}`))
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (!isCode(error, UNWRITABLE)) throw error
+    return []
+  }
 }
 
 function removeQuietly(path: string): void {

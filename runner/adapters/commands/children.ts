@@ -10,6 +10,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { StateError } from '../../../src/errors.ts'
 import { defaultGrace, endProcesses, tokenVariable } from './process-group.ts'
 import { bootId, membersOf, processInfo, variableOf } from './processes.ts'
 
@@ -24,15 +25,35 @@ interface ChildRecord {
 /** What everything that a node of a run starts carries in its environment. */
 export const tokenOf = (run: string, node: string): string => `${run}/${node}`
 
-/** Writes a group down. Returns what takes the record away again. */
+/** Writes a group down. Returns what takes the record away again. @throws StateError `state-unusable` */
 export function recordChild(dir: string, pid: number, token: string): () => void {
   const file = join(dir, `${pid}.json`)
   const startTime = processInfo(pid)?.startTime ?? null
   const record: ChildRecord = { pid, startTime, boot: bootId(), token }
-  mkdirSync(dir, { recursive: true })
-  writeFileSync(file, JSON.stringify(record))
-  return () => rmSync(file, { force: true })
+  try {
+    mkdirSync(dir, { recursive: true })
+    writeFileSync(file, JSON.stringify(record))
+  } catch (error) {
+    throw unrecordable(file, error as Error)
+  }
+  return () => forget(file)
 }
+
+/** A record that cannot be removed does no harm: its group has ended, and none like it is taken for it (CH1). */
+function forget(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // The next runner removes the whole folder.
+  }
+}
+
+const unrecordable = (file: string, cause: Error): StateError =>
+  new StateError(
+    'state-unusable',
+    `The command was ended, because it cannot be put on record in ${file}: ${cause.message}.`,
+    { cause, hint: 'Mend the cause (space, permissions, the disk), then `release resume`.' },
+  )
 
 export interface Leftovers {
   /** Nodes whose commands were still running, and have been ended. */

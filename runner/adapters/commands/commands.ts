@@ -10,7 +10,7 @@
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ReleaseError } from '../../../src/errors.ts'
+import { isReleaseError, ReleaseError } from '../../../src/errors.ts'
 import type { PlanCommand } from '../../../src/plan/plan.ts'
 import type { CommandResult, Commands, ScrubbingSecrets } from '../../../src/run/ports.ts'
 import { createOutput, type Output } from './output.ts'
@@ -97,6 +97,7 @@ async function settled(supervised: Supervised, { argv }: PlanCommand): Promise<v
   try {
     await supervised.over()
   } catch (error) {
+    if (isReleaseError(error)) throw error
     throw new ReleaseError(
       'command-not-ended',
       `the command "${argv[0]}" could not be ended: ${(error as Error).message}`,

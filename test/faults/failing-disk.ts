@@ -1,0 +1,110 @@
+/**
+ * The command line on a disk that fails: its nth system call of a kind is answered with an error by the kernel.
+ *
+ * Role: strace's injection, made to repeat itself. Boundary: knows no definition and judges nothing.
+ *
+ *  1. One thread does all of Node's waiting file work, so that strace's count, which is kept for each thread,
+ *     numbers the calls of a run alike each time.
+ *  2. Only what is named fails: a kind of call, and where `paths` are given only calls that touch exactly these.
+ *  3. What was made to fail is read off strace's own record, so that a case in which nothing failed shows.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { TestProject } from '../rig/project.ts'
+
+const cli = resolve(import.meta.dirname, '../../runner/release.ts')
+
+/** Why the tests that need strace cannot run here; null where they can. */
+export const straceMissing = (): string | null =>
+  spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0
+    ? null
+    : 'strace is not installed, or may not trace here (test/toolchain/install-debian.sh strace)'
+
+export type Errno = 'EIO' | 'ENOSPC'
+
+/** The nth call of a kind, counted in each thread. */
+export interface Injection {
+  readonly call: string
+  readonly nth: number
+  readonly error: Errno
+}
+
+export interface Traced {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** The calls that were answered with an error, as strace wrote them. */
+  readonly injected: readonly string[]
+  /** Calls of the kinds asked for, the most in any one thread. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+export interface TraceOptions {
+  readonly env: Readonly<Record<string, string>>
+  /** Kinds of calls that are recorded. */
+  readonly calls: readonly string[]
+  readonly inject?: Injection
+  /** Only calls that touch exactly these are recorded, counted and made to fail. */
+  readonly paths?: readonly string[]
+}
+
+let traces = 0
+
+/** Runs the command line to its end under strace. */
+export async function traced(
+  project: TestProject,
+  args: readonly string[],
+  { env, calls, inject, paths = [] }: TraceOptions,
+): Promise<Traced> {
+  const record = join(project.root, `strace.${++traces}`)
+  const child = spawn(
+    'strace',
+    [
+      ...['-f', '--seccomp-bpf', '--signal=none', '-y', '-o', record],
+      ...['-e', `trace=${calls.join(',')}`],
+      ...(inject === undefined
+        ? []
+        : ['-e', `inject=${inject.call}:error=${inject.error}:when=${inject.nth}`]),
+      ...paths.flatMap(path => ['-P', path]),
+      ...[process.execPath, cli, ...args],
+    ],
+    {
+      cwd: project.root,
+      // The compile cache is Node's own affair, and its writes would be counted too.
+      env: { ...env, UV_THREADPOOL_SIZE: '1', NODE_DISABLE_COMPILE_CACHE: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  const printed = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      printed[stream] += text
+    })
+  }
+  const [code] = (await once(child, 'close')) as [number | null]
+  const lines = readFileSync(record, 'utf8').split('\n')
+  rmSync(record)
+  return {
+    code,
+    ...printed,
+    injected: lines.filter(line => line.includes('(INJECTED)')),
+    counts: countsOf(lines),
+  }
+}
+
+/** A call that another thread interrupted is written in two lines, and counts by its first. */
+function countsOf(lines: readonly string[]): Readonly<Record<string, number>> {
+  const byThread = new Map<string, number>()
+  for (const line of lines) {
+    const [, thread, call] = /^(\d+)\s+(\w+)\(/.exec(line) ?? []
+    if (call !== undefined) byThread.set(`${call} ${thread}`, (byThread.get(`${call} ${thread}`) ?? 0) + 1)
+  }
+  const counts: Record<string, number> = {}
+  for (const [key, count] of byThread) {
+    const call = key.split(' ')[0]!
+    counts[call] = Math.max(counts[call] ?? 0, count)
+  }
+  return counts
+}

@@ -1,0 +1,202 @@
+/**
+ * A run of the real command line on a disk that fails: every write, sync and rename of the state's files, and every
+ * look at them, is answered with an error once.
+ *
+ * Whatever failed, one of two things is so. The run is done all the same (what failed came after its end, or was a
+ * cache), or it was refused with exit 4, the file and what the system said; then it goes on once the cause is gone,
+ * and nothing that was done is lost or done again that must not be.
+ */
+import { cpSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { verifyJournal } from '../../runner/journal/read.ts'
+import { cutOff, inLanes } from '../rig/crash.ts'
+import type { Exit, TestProject } from '../rig/project.ts'
+import { type Injection, straceMissing, type Traced, type TraceOptions, traced } from './failing-disk.ts'
+import { countedSteps, effectsLeft, forget } from './small-run.ts'
+
+const HOUR = 3_600_000
+const missing = straceMissing()
+if (missing !== null) console.warn(`SKIPPED: ${missing}`)
+
+const projects: TestProject[] = []
+afterAll(async () => {
+  await Promise.all(projects.map(project => project.dispose()))
+})
+
+const lanes = (): readonly [TestProject, TestProject] => {
+  const made = [countedSteps(), countedSteps()] as const
+  projects.push(...made)
+  return made
+}
+
+const environment = (project: TestProject): Readonly<Record<string, string>> => ({
+  ...(process.env as Record<string, string>),
+  NO_COLOR: '1',
+  RELEASE_LOCAL_HOME: project.home,
+  RELEASE_USER: 'alice@techcorp.example',
+})
+
+const WRITES = ['fdatasync', 'fsync', 'rename', 'link', 'mkdir']
+
+interface Sweep {
+  readonly args: readonly string[]
+  readonly calls: readonly string[]
+  readonly paths?: (project: TestProject) => readonly string[]
+  /** Brings the project to where the case begins. */
+  readonly prepare: (project: TestProject) => void
+}
+
+interface Case extends Injection {
+  toString(): string
+}
+
+/** Every call that the undisturbed command makes, as the one that fails: with EIO and ENOSPC in turn. */
+const casesOf = (counts: Readonly<Record<string, number>>): readonly Case[] =>
+  Object.entries(counts).flatMap(([call, most]) =>
+    Array.from({ length: most }, (_, index) => {
+      const error = index % 2 === 0 ? 'EIO' : 'ENOSPC'
+      return { call, nth: index + 1, error, toString: () => `${call} ${index + 1} with ${error}` } as const
+    }),
+  )
+
+/** Returns how many calls were made to fail. */
+const sweep = async (
+  made: readonly [TestProject, TestProject],
+  { args, calls, paths, prepare }: Sweep,
+): Promise<number> => {
+  const optionsFor = (project: TestProject): TraceOptions => ({
+    env: environment(project),
+    calls,
+    ...(paths && { paths: paths(project) }),
+  })
+  prepare(made[0])
+  const undisturbed = await traced(made[0], args, optionsFor(made[0]))
+  expect(undisturbed.code, undisturbed.stderr).toBe(0)
+  const cases = casesOf(undisturbed.counts)
+  await inLanes(made, cases, async (project, inject) => {
+    prepare(project)
+    const failing = await traced(project, args, { ...optionsFor(project), inject })
+    expect(failing.injected).not.toEqual([])
+    await assertWhole(project, failing)
+  })
+  return cases.length
+}
+
+const runOf = (project: TestProject): string | undefined =>
+  project.runs().find(run => existsSync(join(project.folderOf(run), 'journal.jsonl')))
+
+const assertWhole = async (project: TestProject, failing: Traced): Promise<void> => {
+  if (failing.code !== 0) assertRefused(project, failing)
+  const run = runOf(project)
+  // Where nothing has begun there is nothing that could be lost: that it goes on is shown by all the others.
+  const begun = run !== undefined && (await project.events(run)).length > 0
+  if (!begun && !goesOnFromHere()) {
+    expect(effectsLeft(project)).toEqual({ lint: 0, one: 0, two: 0 })
+    return
+  }
+  const mended: Exit = await project.release(run === undefined ? ['run'] : ['resume', run])
+  if (failing.code === 0 || mended.code === 2) expect(mended.stderr).toContain('error[nothing-to-resume]')
+  else expect(mended.code, mended.stderr).toBe(0)
+  const done = runOf(project)!
+  const events = await project.events(done)
+  expect(events.at(-1)).toMatchObject({ type: 'run-finished', outcome: 'succeeded' })
+  await verifyJournal(join(project.folderOf(done), 'journal.jsonl'))
+  const { lint, one, two } = effectsLeft(project)
+  expect(one).toBe(1)
+  expect(lint).toBeGreaterThanOrEqual(1)
+  expect(lint).toBeLessThanOrEqual(1 + cutOff(events, 'small/lint'))
+  expect(two).toBeGreaterThanOrEqual(1)
+  expect(two).toBeLessThanOrEqual(1 + cutOff(events, 'small/two'))
+  expect(project.processes()).toEqual([])
+}
+
+/** Of the cases in which nothing had begun, one in eight is gone on with all the same. */
+const goesOnFromHere = (): boolean => notBegun++ % 8 === 0
+let notBegun = 0
+
+/** Exit 4, a code of ours, the place, the system's own words, and what to do. */
+const assertRefused = (project: TestProject, { code, stderr }: Traced): void => {
+  expect(code, stderr).toBe(4)
+  expect(stderr).toMatch(/error\[(journal-unwritable|journal-unreadable|state-unusable)\]: /)
+  expect(stderr).toContain(join(project.root, '.release'))
+  expect(stderr).toMatch(/\b(EIO|ENOSPC|ENOENT): /)
+  expect(stderr).toContain('  help: ')
+  expect(stderr).not.toContain('    at ')
+}
+
+/** Runs one process up to its first record and keeps the folder as it is then. */
+const killedAtItsBeginning = async (project: TestProject): Promise<void> => {
+  const { signal } = await project.release(['run'], { fault: 'journal:before-append:run-started:1' })
+  expect(signal).toBe('SIGKILL')
+  cpSync(join(project.root, '.release'), join(project.root, 'kept'), { recursive: true })
+}
+
+const restore = (project: TestProject): void => {
+  forget(project)
+  cpSync(join(project.root, 'kept'), join(project.root, '.release'), { recursive: true })
+}
+
+const inRun = (project: TestProject, names: readonly string[]): readonly string[] =>
+  names.map(name => join(project.folderOf(runOf(project)!), name))
+
+describe.skipIf(missing !== null)('a disk that fails once', () => {
+  test(
+    'in a run: whatever is written, synced or renamed',
+    async () => {
+      const made = lanes()
+      await Promise.all(made.map(project => project.release(['check'])))
+      const kept = ['bundles', 'checks', '.gitignore']
+      for (const project of made) {
+        for (const name of kept) {
+          cpSync(join(project.root, '.release', name), join(project.root, 'kept', name), { recursive: true })
+        }
+      }
+      const failed = await sweep(made, { args: ['run'], calls: WRITES, prepare: restore })
+      expect(failed).toBeGreaterThanOrEqual(30)
+    },
+    HOUR,
+  )
+
+  test(
+    'in the first run of a checkout: nothing that is only kept to be quick is missed',
+    async () => {
+      const failed = await sweep(lanes(), { args: ['run'], calls: ['rename'], prepare: forget })
+      expect(failed).toBeGreaterThanOrEqual(8)
+    },
+    HOUR,
+  )
+
+  test(
+    'in a resume: whatever is opened, read, listed or appended in the run',
+    async () => {
+      const made = lanes()
+      await Promise.all(made.map(killedAtItsBeginning))
+      const failed = await sweep(made, {
+        args: ['resume'],
+        calls: ['openat', 'read', 'getdents64', 'write', 'link'],
+        paths: project =>
+          inRun(project, [
+            '',
+            'meta.json',
+            'journal.jsonl',
+            'plan.json',
+            'lock.1.json',
+            'lock.2.json',
+            'inbox',
+          ]),
+        prepare: restore,
+      })
+      expect(failed).toBeGreaterThanOrEqual(25)
+      // What the main thread touches is counted by itself.
+      const own = await sweep(made, {
+        args: ['resume'],
+        calls: ['openat', 'read', 'mkdir', 'write'],
+        paths: project => inRun(project, ['bundle.js', 'children', 'logs/small~lint.log']),
+        prepare: restore,
+      })
+      expect(own).toBeGreaterThanOrEqual(4)
+    },
+    HOUR,
+  )
+})
