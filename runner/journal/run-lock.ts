@@ -228,7 +228,10 @@ class HeldLock implements RunLock {
 export const describeHolder = (holder: Holder | null): string =>
   holder === null
     ? 'another runner'
-    : `${holder.who} on ${holder.host} since ${inWords(holder.since)} (process ${holder.pid}, in ${holder.cwd})`
+    : `${holder.who} on ${holder.host} since ${inWords(holder.since)} since ${inWords(holder.since)} (process ${holder.pid}, in ${holder.cwd})`
+
+/** `2026-11-21 12:10:17 UTC` */
+const inWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 /** `2026-11-21 12:10:17 UTC` */
 const inWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

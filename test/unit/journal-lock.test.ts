@@ -70,7 +70,7 @@ describe('a run', () => {
     first.assertHeld()
     expect(await attempt('bob')).toBe('acquired 2')
     expect(() => first.assertHeld()).toThrowErrorMatchingInlineSnapshot(
-      `[StateError: The run rig was taken over by bob on here (process 1, in /srv/phoenix); this runner writes nothing more.]`,
+      `[StateError: The run rig was taken over by bob on here since 1970-01-01 00:00:00 UTC (process 1, in /srv/phoenix); this runner writes nothing more.]`,
     )
     expect(first.successor()).toEqual(holder('bob'))
   })
