@@ -12,6 +12,8 @@
  *      is given up after thirty without. Both times are the file system's own, so clocks need not agree.
  *  K4. Whoever was taken over finds `lock.N+1.json`: `assertHeld` looks for exactly that, and throws.
  *      On a network disk the look is as fresh as that disk's cache of names.
+ *  K5. A holder whose own file is gone holds nothing any more: what it wrote into a folder that was removed or
+ *      moved away nobody would find. `assertHeld` looks for that too.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { type FileHandle, link, open, readdir, readFile, rm, stat } from 'node:fs/promises'
@@ -37,11 +39,14 @@ interface LockFile {
 
 /** A run that is ours. */
 export type RunLock = Extract<Acquired, { type: 'acquired' }> & {
-  /** Throws StateError `fenced` once another runner has taken the run over. A few microseconds. */
+  /**
+   * Throws StateError `fenced` once another runner has taken the run over, `state-gone` once the run's folder is
+   * no longer there. A few microseconds.
+   */
   assertHeld(): void
   /** Who has taken the run over; null while it is ours. */
   successor(): Holder | null
-  /** Calls back once, at the latest a beat after the run was taken over. Returns what ends it. */
+  /** Calls back once, at the latest a beat after the run was taken over or its folder went. Returns what ends it. */
   onLost(callback: () => void): () => void
 }
 
@@ -181,6 +186,7 @@ class HeldLock implements RunLock {
   }
 
   assertHeld(): void {
+    if (!existsSync(pathOf(this.#folder, this.fence))) throw gone(this.#folder, this.#lock)
     if (!existsSync(pathOf(this.#folder, this.fence + 1))) return
     const { run } = this.#lock.holder
     const by = describeHolder(this.successor())
@@ -217,21 +223,27 @@ class HeldLock implements RunLock {
       () => {},
       () => {}, // A disk that takes no beat takes no record either, and the journal says so better.
     )
-    if (this.successor() === null) return
+    if (existsSync(pathOf(this.#folder, this.fence)) && this.successor() === null) return
     clearInterval(this.#timer)
     for (const callback of this.#listeners) callback()
     this.#listeners.clear()
   }
 }
 
+const gone = (folder: string, { holder, fence }: LockFile): StateError =>
+  new StateError(
+    'state-gone',
+    `The run ${holder.run} can no longer be written: its folder ${folder} was removed or moved away while it ran (lock.${fence}.json is not there).`,
+    {
+      hint: `Nothing more was started. Put the folder back, then: release resume ${holder.run}. Without it, start a new run: it finds out by itself what is already deployed.`,
+    },
+  )
+
 /** `alice@techcorp.example on build-7 (process 4711, in /srv/phoenix)`, for refusals. */
 export const describeHolder = (holder: Holder | null): string =>
   holder === null
     ? 'another runner'
-    : `${holder.who} on ${holder.host} since ${inWords(holder.since)} since ${inWords(holder.since)} (process ${holder.pid}, in ${holder.cwd})`
-
-/** `2026-11-21 12:10:17 UTC` */
-const inWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+    : `${holder.who} on ${holder.host} since ${inWords(holder.since)} (process ${holder.pid}, in ${holder.cwd})`
 
 /** `2026-11-21 12:10:17 UTC` */
 const inWords = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
