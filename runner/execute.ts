@@ -24,6 +24,7 @@ import { onState } from './journal/on-state.ts'
 import { acquireRunLock, describeHolder, type RunLock } from './journal/run-lock.ts'
 import type { RunFolder } from './journal/run-store.ts'
 import { openNodeLogs } from './node-logs.ts'
+import { assertUnchanged, type Target } from './unchanged.ts'
 import { createWorld, openPlatform, openSignatures } from './wire.ts'
 
 /** Version of the engine that a run was decided by; written down with each runner. */
@@ -100,8 +101,8 @@ async function takeEnvironments(
   return { fences, locks }
 }
 
-function targetsOf(plan: Plan): readonly { environment: string; component: string }[] {
-  const targets = new Map<string, { environment: string; component: string }>()
+function targetsOf(plan: Plan): readonly Target[] {
+  const targets = new Map<string, Target>()
   for (const { environment, component } of plan.nodes) {
     if (environment === undefined || component === undefined) continue
     targets.set(`${environment}/${component}`, { environment, component })
@@ -128,7 +129,9 @@ async function runOn(
   try {
     const state = foldRun(plan, ground.history)
     await endLeftovers(folder, state)
-    await assertUnchanged(state)
+    await assertUnchanged(state, targetsOf(plan), name =>
+      openPlatform(plan.environments.find(environment => environment.name === name)!.platform),
+    )
     const world = await createWorld({
       plan,
       definition: execution.definition,
@@ -160,27 +163,6 @@ async function endLeftovers(folder: RunFolder, state: RunState): Promise<void> {
   const { endLeftovers: end } = await import('./adapters/commands/children.ts')
   const dir = join(folder.path, 'children')
   await onState(folder.path, () => end({ dir, run: folder.id, nodes: cutOff }))
-}
-
-/** What this run has not touched yet has to be as the plan found it. */
-async function assertUnchanged(state: RunState): Promise<void> {
-  const touched = new Set(
-    [...state.works.values()]
-      .filter(work => work.attempts > 0 || work.doneOrder > 0)
-      .map(({ node }) => `${node.environment}/${node.component}`),
-  )
-  for (const { environment, component } of targetsOf(state.plan)) {
-    if (touched.has(`${environment}/${component}`)) continue
-    const { platform } = state.plan.environments.find(e => e.name === environment)!
-    const live = await (await openPlatform(platform)).live(environment, component)
-    const planned = state.plan.facts.live[environment]?.[component] ?? null
-    if (live?.digest === planned?.digest && live?.version === planned?.version) continue
-    throw new StateError(
-      'plan-stale',
-      `${component} in ${environment} has changed since the plan was made: it ran ${planned?.version ?? 'nothing'} then and runs ${live?.version ?? 'nothing'} now`,
-      { hint: 'Make a new plan and start a new run; nothing was changed here.' },
-    )
-  }
 }
 
 function listenForInterrupts(send: (signal: Signal) => void, who: string): { stop: () => void } {

@@ -194,6 +194,39 @@ describe('two checkouts at one environment', () => {
   )
 })
 
+describe('a run that comes back after somebody else has released', () => {
+  test(
+    'neither goes on nor takes anything back: it says what runs there now',
+    async () => {
+      const first = projectOf()
+      await deployFirstWith(first)
+      const known = first.runs()
+      const fault = 'effect:before:production/b/rolling/1#1:1'
+      expect((await first.release(['run'], { fault })).signal).toBe('SIGKILL')
+      const killed = first.runs().find(run => !known.includes(run))!
+      expect(await liveOf(first)).toMatchObject({ a: '2.0.0 2.0.0', b: '1.0.0' })
+      const second = checkoutOf(first)
+      second.write('go', '')
+      const other = await second.release(['run', '--param', 'version=1.0.0'])
+      expect(other.code).toBe(0)
+      for (const args of [
+        ['resume', killed],
+        ['rollback', killed],
+      ]) {
+        const refused = await first.release(args)
+        expect(refused.code).toBe(4)
+        expect(refused.stderr).toContain('a in production is not as this run left it: instance 1 runs 1.0.0')
+      }
+      expect(await liveOf(first)).toMatchObject({ a: '1.0.0 1.0.0', b: '1.0.0' })
+      // What it left can be taken back once the other has taken back its own.
+      expect((await second.release(['rollback', other.run])).code).toBe(0)
+      expect((await first.release(['resume', killed])).code).toBe(0)
+      expect(await liveOf(first)).toMatchObject({ a: '2.0.0 2.0.0', b: '2.0.0' })
+    },
+    LONG,
+  )
+})
+
 /** 1.0.0 is there already, with the hold passed. */
 const deployFirstWith = async (project: TestProject): Promise<void> => {
   project.write('go', '')
