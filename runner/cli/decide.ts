@@ -5,6 +5,8 @@
  * the runner, which alone records it.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { InputError, ReleaseError } from '../../src/errors.ts'
 import type { ApprovalOperation } from '../../src/plan/plan.ts'
 import { judgeDecision } from '../../src/run/approvals.ts'
@@ -130,7 +132,7 @@ async function sign(word: Word, invocation: Invocation, io: Io): Promise<SignedW
     const decision = decisionOf(word, person, roleOf(word, invocation, null))
     return { decision, signed: { statement: decisionText(decision), signature: null } }
   }
-  const key = invocation.text('key')
+  const key = readKey(invocation, io)
   const signers = await signersAtHand(approvers, key === undefined ? {} : { key })
   const fitting = wanted === undefined ? signers : signers.filter(signer => signer.person === wanted)
   const [signer] = fitting
@@ -139,11 +141,25 @@ async function sign(word: Word, invocation: Invocation, io: Io): Promise<SignedW
   return { decision, signed: await signDecision(decision, { key: signer.key, interactive: io.interactive }) }
 }
 
+function readKey(invocation: Invocation, io: Io): string | undefined {
+  const key = invocation.text('key')
+  if (key === undefined) return undefined
+  const path = resolve(io.cwd, key)
+  if (existsSync(path) || existsSync(`${path}.pub`)) return path
+  throw new InputError([
+    wrong(
+      'no-such-key',
+      `there is no key at ${path}`,
+      'Name the private key, or its .pub: --key ~/.ssh/id_ed25519.',
+    ),
+  ])
+}
+
 const noKey = (key: string | undefined, person: string | undefined): InputError =>
   new InputError([
     wrong(
       'no-key',
-      `${key === undefined ? 'none of your SSH keys' : `the key ${key}`} belongs to ${person ?? 'an approver of this release'}`,
+      `${key === undefined ? 'none of your SSH keys belongs' : `the key ${key} does not belong`} to ${person ?? 'an approver of this release'}`,
       'Name the key with --key FILE, or have yours added to the approvers.',
     ),
   ])

@@ -72,14 +72,10 @@ export const unsigned = (decision: Decision): SignedDecision => ({
   signature: null,
 })
 
-/** Puts a word straight into a run's inbox, past everything that the command line would say to it. */
-export const smuggle = (project: TestProject, run: string, decision: SignedDecision): Promise<string> =>
-  sendSignal(join(project.folderOf(run), 'inbox'), keyIn(decision), { type: 'decision', decision })
-
-const keyIn = ({ statement }: SignedDecision): string => {
-  try {
-    return (JSON.parse(statement) as Decision).approval
-  } catch {
-    return 'go/go live'
-  }
-}
+/** Puts a word straight into a run's inbox for an approval, past everything that the command line would say to it. */
+export const smuggle = (
+  project: TestProject,
+  run: string,
+  { approval, decision }: { readonly approval: string; readonly decision: SignedDecision },
+): Promise<string> =>
+  sendSignal(join(project.folderOf(run), 'inbox'), approval, { type: 'decision', decision })
