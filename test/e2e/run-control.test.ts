@@ -412,3 +412,61 @@ describe('a definition that has changed since the run began', () => {
     LONG,
   )
 })
+
+describe('time', () => {
+  test(
+    'a wait that had not begun when its runner died begins when the next takes the run up',
+    async () => {
+      const project = projectOf(`.stage('settle', s => s.wait('300ms'))`)
+      await project.release(['run'], { fault: 'journal:before-append:node-waiting:1' })
+      const run = project.runs()[0]!
+      expect((await project.release(['resume', run])).code).toBe(0)
+      const attached = (await project.eventsOf(run, 'runner-attached'))[1]!
+      const waiting = (await project.eventsOf(run, 'node-waiting'))[0]!
+      expect(waiting.until! - attached.at).toBeGreaterThanOrEqual(300)
+    },
+    LONG,
+  )
+
+  test(
+    'another attempt does not come before its time because the runner died',
+    async () => {
+      const project = projectOf(`.stage('work', s => s
+        .step('flaky', async () => {
+          await count('flaky')
+          if ((await (await fs()).readFileSync('effects.log', 'utf8')).split('flaky').length < 3) throw new Error('not yet')
+        }, { idempotent: true, undo: 'none', retry: { limit: 1, delay: '3s' } }))`)
+      await project.release(['run'], { fault: 'journal:after-append:node-retrying:1' })
+      const run = project.runs()[0]!
+      expect((await project.release(['resume', run])).code).toBe(0)
+      const retrying = (await project.eventsOf(run, 'node-retrying'))[0]!
+      const second = (await project.eventsOf(run, 'node-started'))[1]!
+      expect(second.at).toBeGreaterThanOrEqual(retrying.until)
+      expect(counted(project)).toEqual(['flaky', 'flaky'])
+    },
+    LONG,
+  )
+})
+
+test(
+  'a cancel does not keep a rollback from its end, not even with a crash between them',
+  async () => {
+    const project = projectOf(`.stage('work', s => s
+      .step('first', () => count('first'), { idempotent: true, undo: () => count('undo first') })
+      .step('second', () => count('second'), { idempotent: true, undo: async () => { await count('undo second'); await until('go') } })
+      .step('third', () => { throw new Error('it was asked to fail') }, { idempotent: true, undo: 'none' }))
+      .onFailure('rollback-all')`)
+    const running = project.start(['run'])
+    await begun(project, running, 'undo second')
+    const run = project.runs()[0]!
+    expect((await project.release(['cancel', run])).code).toBe(0)
+    await until('the stop is recorded', async () => (await project.eventsOf(run, 'stop-asked')).length > 0)
+    running.kill('SIGKILL')
+    await running.exit
+    project.write('go', '')
+    expect((await project.release(['resume', run])).code).toBe(1)
+    expect(counted(project)).toEqual(['first', 'second', 'undo second', 'undo second', 'undo first'])
+    expect(await project.eventsOf(run, 'rollback-finished')).toHaveLength(1)
+  },
+  LONG,
+)
