@@ -89,6 +89,11 @@ export interface SimulatedGroundOptions {
   readonly holder: Holder
   /** Asked at each fault point (named as in faults.ts); true: the runner dies there. */
   readonly dies?: (point: string) => boolean
+  /**
+   * What to do when nothing can happen any more unless somebody outside acts. wait: as a real ground does, the
+   * default. fail: `next` rejects with the code `simulated-standstill`, for a simulation in which nobody will.
+   */
+  readonly standstill?: 'wait' | 'fail'
   /** Called with every event once it is durable. */
   readonly onEvent?: (event: RunEvent) => void
 }
@@ -106,6 +111,9 @@ export const simulatedGround = (options: SimulatedGroundOptions): SimulatedGroun
 
 /** The code of the error with which `next` is rejected when the runner has died at a fault point. */
 export const SIMULATED_CRASH = 'simulated-crash'
+
+/** The code of the error with which `next` is rejected at a standstill (see {@link SimulatedGroundOptions}). */
+export const SIMULATED_STANDSTILL = 'simulated-standstill'
 
 type Effect = (context: EffectContext) => Promise<readonly Unstamped[]>
 
@@ -278,6 +286,8 @@ class Ground implements SimulatedGround {
       } else if (this.clock.jump()) {
         this.#options.run.now = this.clock.now()
         this.#astir = true
+      } else if (this.#options.standstill === 'fail') {
+        throw new StateError(SIMULATED_STANDSTILL, 'Nothing can happen any more, and the run has not ended.')
       } else {
         await this.#stirred()
       }

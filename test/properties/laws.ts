@@ -1,0 +1,370 @@
+/**
+ * What has to be true of every run: judged from the record alone, by rules written down a second time.
+ *
+ * Boundary: shares no code with decide, evolve or rollback.
+ */
+import type { RunEvent } from '../../src/run/events.ts'
+import type { Case } from './case.ts'
+import type { ModelWorld } from './model-world.ts'
+import { revisionOf, type Sketch, type SketchNode, stageOf } from './sketch.ts'
+
+/** A law is broken. `law` is its name, by which a shrunk case is known to be broken in the same way. */
+export class Broken extends Error {
+  readonly law: string
+
+  constructor(law: string, message: string) {
+    super(`${law}: ${message}`)
+    this.law = law
+  }
+}
+
+export function demand(held: boolean, law: string, message: () => string): asserts held {
+  if (!held) throw new Broken(law, message())
+}
+
+type Fate = 'none' | 'begun' | 'succeeded' | 'failed' | 'cancelled' | 'skipped'
+
+const targetOf = (key: string): string => key.replace(/^rollback\/\d+\//, '')
+const isRollback = (key: string): boolean => key.startsWith('rollback/')
+
+interface Failed {
+  readonly key: string
+  /** contain: it stays with its component. Otherwise the policy that stopped the run. */
+  readonly rule: 'contain' | 'stop' | 'rollback-dependents' | 'rollback-all'
+}
+
+const FORCE = { stop: 0, 'rollback-dependents': 1, 'rollback-all': 2 } as const
+
+/** Follows a run's record and judges what starts and how it ends. */
+export class Judge {
+  readonly #sketch: Sketch
+  readonly #nodes: ReadonlyMap<string, SketchNode>
+  readonly #only: readonly string[] | null
+  /** All nodes that come after a node, directly or through others. */
+  readonly #later: ReadonlyMap<string, ReadonlySet<string>>
+  readonly fate = new Map<string, Fate>()
+  readonly #because = new Map<string, string>()
+  readonly #attempt = new Map<string, number>()
+  /** Its effect may be in force. */
+  readonly owed = new Set<string>()
+  readonly #running = new Set<string>()
+  /** Rollback nodes, with what they wait for. */
+  readonly #rollbacks = new Map<string, { readonly after: readonly string[]; readonly epoch: number }>()
+  #failed: Failed[] = []
+  #epoch = 0
+  #person: { kind: 'all' } | { kind: 'to'; kept: ReadonlySet<string> } | null = null
+  #cancelled = false
+  readonly #done: string[] = []
+  readonly #waits = new Map<string, number>()
+  readonly #approvals = new Map<string, Set<string>>()
+  #count = 0
+
+  constructor(kase: Case) {
+    this.#sketch = kase.sketch
+    this.#only = kase.only
+    this.#nodes = new Map(kase.sketch.nodes.map(node => [node.key, node]))
+    this.#later = laterOf(kase.sketch)
+  }
+
+  /** A runner has come: what the one before had running is gone. */
+  attached(): void {
+    this.#running.clear()
+  }
+
+  /** The engine performs this attempt now. Returns what ends it. */
+  starts(key: string, attempt: number): () => void {
+    const target = targetOf(key)
+    demand(
+      this.#attempt.get(key) === attempt && this.fate.get(key) === 'begun',
+      'intent first',
+      () => `attempt ${attempt} of ${key} was performed without its intent on record`,
+    )
+    demand(!this.#running.has(target), 'one at a time', () => `${key} was performed while ${target} is`)
+    demand(this.#running.size < this.#sketch.concurrency, 'concurrency', () => `${key} was one too many`)
+    if (isRollback(key)) this.#mayUndo(key, target)
+    else this.#mayBegin(key)
+    this.#running.add(target)
+    return () => {
+      this.#running.delete(target)
+    }
+  }
+
+  #mayBegin(key: string): void {
+    const node = this.#nodes.get(key)!
+    for (const need of node.needs) {
+      demand(this.#satisfied(need), 'needs', () => `${key} began before ${need} had succeeded`)
+    }
+    for (const before of node.after) {
+      demand(this.#ended(before), 'after', () => `${key} began before ${before} had ended`)
+    }
+  }
+
+  #mayUndo(key: string, target: string): void {
+    for (const before of this.#rollbacks.get(key)!.after) {
+      demand(this.#ended(before), 'rollback order', () => `${key} began before ${before} had ended`)
+    }
+    for (const [other] of this.#rollbacks) {
+      const first = targetOf(other)
+      const follows = this.#later.get(target)!.has(first)
+      demand(
+        !follows || this.#ended(other),
+        'dependants first',
+        () => `${key} began before ${other} had ended`,
+      )
+    }
+  }
+
+  #satisfied(key: string): boolean {
+    const fate = this.fate.get(key)
+    return fate === 'succeeded' || (fate === 'skipped' && this.#because.get(key) === 'only')
+  }
+
+  #ended(key: string): boolean {
+    const fate = this.fate.get(key) ?? 'none'
+    return fate !== 'none' && fate !== 'begun'
+  }
+
+  observe(event: RunEvent): void {
+    this.#count += 1
+    demand(this.#count < 3_000, 'it ends', () => 'three thousand events and no end')
+    switch (event.type) {
+      case 'node-started':
+        demand(!this.#ended(event.node), 'never again', () => `${event.node} has ended and was started again`)
+        this.fate.set(event.node, 'begun')
+        this.#attempt.set(event.node, event.attempt)
+        if (!isRollback(event.node)) this.owed.add(event.node)
+        return
+      case 'node-waiting':
+        this.#waits.set(event.node, event.at)
+        return
+      case 'node-succeeded':
+        this.#succeeds(event)
+        return
+      case 'node-failed':
+        if (!this.#ended(event.node) && !isRollback(event.node)) this.#failed.push(this.#failedOf(event.node))
+        if (!this.#ended(event.node)) this.fate.set(event.node, 'failed')
+        return
+      case 'node-cancelled':
+      case 'node-skipped':
+        this.#consequence(event)
+        return
+      case 'approval-given':
+        this.#approvals.set(event.node, (this.#approvals.get(event.node) ?? new Set()).add(event.role))
+        return
+      case 'rollback-planned':
+        this.#plans(event)
+        return
+      case 'run-reopened':
+        this.#reopens(event.nodes)
+        return
+      case 'stop-asked':
+        if (event.by === 'cancel') this.#cancelled = true
+        return
+      case 'run-finished':
+        this.#finishes(event)
+        return
+      default:
+        return
+    }
+  }
+
+  #succeeds(event: Extract<RunEvent, { type: 'node-succeeded' }>): void {
+    const { node: key, at } = event
+    demand(!this.#ended(key), 'one end', () => `${key} succeeded when it had ended as ${this.fate.get(key)}`)
+    this.fate.set(key, 'succeeded')
+    if (isRollback(key)) {
+      this.owed.delete(targetOf(key))
+      return
+    }
+    this.owed.add(key)
+    this.#done.push(key)
+    const node = this.#nodes.get(key)!
+    if (node.kind === 'wait') {
+      const waited = at - (this.#waits.get(key) ?? at)
+      demand(waited >= node.time!, 'waits', () => `${key} waited ${waited} of ${node.time} ms`)
+    }
+    if (node.kind === 'approval') {
+      demand(this.#approvals.get(key)?.size === 2, 'approved', () => `${key} succeeded without its approvals`)
+    }
+  }
+
+  #consequence({
+    node,
+    because,
+    type,
+  }: Extract<RunEvent, { type: 'node-cancelled' | 'node-skipped' }>): void {
+    const known = this.#failed.some(failed => failed.key === because)
+    const isWord = because === 'only' ? type === 'node-skipped' : ['cancel', 'person'].includes(because)
+    demand(
+      known || isWord,
+      'root cause',
+      () => `${type} of ${node} names ${because}, which did not fail by itself`,
+    )
+    if (this.#ended(node)) return
+    this.fate.set(node, type === 'node-skipped' ? 'skipped' : 'cancelled')
+    this.#because.set(node, because)
+  }
+
+  #failedOf(key: string): Failed {
+    const node = this.#nodes.get(key)!
+    const policy = this.#sketch.stages.find(stage => stage.name === stageOf(key))!.policy
+    const critical = this.#sketch.components.find(({ name }) => name === node.component)?.critical ?? true
+    if (!critical || policy === 'continue-partial') return { key, rule: 'contain' }
+    return { key, rule: policy }
+  }
+
+  #plans(event: Extract<RunEvent, { type: 'rollback-planned' }>): void {
+    if (event.because === 'person') {
+      const { scope } = event
+      const place = scope.kind === 'to' ? this.#done.lastIndexOf(scope.node) : -1
+      const kept = new Set(place < 0 ? [] : this.#done.slice(0, place + 1))
+      this.#person = scope.kind === 'to' ? { kind: 'to', kept } : { kind: 'all' }
+    }
+    for (const { key, undoes, after } of event.nodes) {
+      demand(this.owed.has(undoes), 'nothing but what was done', () => `${key} takes back what was not done`)
+      this.#rollbacks.set(key, { after, epoch: this.#epoch })
+    }
+  }
+
+  #reopens(keys: readonly string[]): void {
+    for (const key of keys) this.fate.delete(key)
+    this.#failed = []
+    this.#person = null
+    this.#cancelled = false
+    this.#epoch += 1
+  }
+
+  /** What has to be undone when the run has finished as it did; null: nothing is promised of this node either way. */
+  #promised(key: string): boolean {
+    const node = this.#nodes.get(key)!
+    if (this.#person !== null)
+      return this.#person.kind === 'all' || !this.#person.kept.has(key) || this.#byPolicy(node)
+    return this.#byPolicy(node)
+  }
+
+  #byPolicy(node: SketchNode): boolean {
+    const halt = this.#haltRule()
+    if (halt === 'rollback-all' && this.#person === null) return true
+    return this.#failed.some(failed => {
+      if (failed.rule === 'stop' || (failed.rule === 'rollback-dependents' && halt === 'stop')) return false
+      const component = this.#nodes.get(failed.key)!.component
+      return (
+        failed.key === node.key ||
+        (component !== undefined && this.#dependents(component).has(node.component ?? ''))
+      )
+    })
+  }
+
+  #haltRule(): keyof typeof FORCE | null {
+    const rules = this.#failed.flatMap(({ rule }) => (rule === 'contain' ? [] : [rule]))
+    return rules.sort((a, b) => FORCE[b] - FORCE[a])[0] ?? null
+  }
+
+  #dependents(name: string): ReadonlySet<string> {
+    const found = new Set([name])
+    for (const component of this.#sketch.components) {
+      if (component.needs.some(need => found.has(need))) found.add(component.name)
+    }
+    return found
+  }
+
+  #finishes({ outcome, cause }: Extract<RunEvent, { type: 'run-finished' }>): void {
+    for (const { key } of this.#sketch.nodes) {
+      demand(this.#ended(key), 'all end', () => `the run finished and ${key} has not ended`)
+    }
+    for (const [key] of this.#rollbacks) {
+      demand(this.#ended(key), 'all end', () => `the run finished and ${key} has not ended`)
+    }
+    this.#judgeOutcome(outcome, cause)
+    this.#judgeUndone()
+  }
+
+  #judgeOutcome(outcome: string, cause: string | null): void {
+    const halt = this.#haltRule()
+    const complete = this.#sketch.nodes.every(
+      ({ key }) => !this.#undoable(key) || !this.#promised(key) || !this.owed.has(key),
+    )
+    const expected =
+      this.#person !== null
+        ? complete
+          ? 'rolled-back'
+          : 'failed'
+        : halt !== null
+          ? 'failed'
+          : this.#cancelled
+            ? 'cancelled'
+            : this.#failed.length > 0
+              ? 'partial'
+              : 'succeeded'
+    demand(outcome === expected, 'outcome', () => `it finished as ${outcome} and should have as ${expected}`)
+    if (this.#person !== null) return
+    const causes = this.#failed
+      .filter(({ rule }) => halt === null || rule !== 'contain')
+      .map(({ key }) => key)
+    demand(
+      causes.length === 0 ? cause === null : causes.includes(cause ?? ''),
+      'root cause',
+      () => `it finished ${outcome} because of ${cause}; what failed is ${causes.join(', ') || 'nothing'}`,
+    )
+  }
+
+  #undoable(key: string): boolean {
+    return ['step', 'restore'].includes(this.#nodes.get(key)!.undo ?? '')
+  }
+
+  /** What is promised to be undone is, or its undoing failed; and nothing else is. */
+  #judgeUndone(): void {
+    for (const { key } of this.#sketch.nodes) {
+      const tried = [...this.#rollbacks].filter(
+        ([other, { epoch }]) => epoch === this.#epoch && targetOf(other) === key,
+      )
+      if (tried.length > 0) {
+        demand(this.#promised(key), 'nothing but what is promised', () => `${key} was taken back`)
+      }
+      if (!this.#undoable(key) || !this.owed.has(key) || !this.#promised(key)) continue
+      const failed = tried.some(([other]) => this.fate.get(other) === 'failed')
+      demand(failed, 'all that is promised', () => `${key} was done and not taken back`)
+    }
+  }
+
+  /** The world is as the record says. */
+  judgeWorld(model: ModelWorld): void {
+    for (const node of this.#sketch.nodes) {
+      if (node.kind === 'step' && node.undo === 'step' && !this.owed.has(node.key)) {
+        demand(!model.applied.has(node.key), 'the world', () => `${node.key} is undone and still in force`)
+      }
+      if (node.kind === 'replace') this.#judgeSlot(node, model)
+    }
+  }
+
+  #judgeSlot({ key, component, slot }: SketchNode, model: ModelWorld): void {
+    const running = model.slots.get(`${stageOf(key)}/${component}`)!.get(slot!)?.version ?? null
+    const before = component === 'c2' || slot! > 1 ? null : revisionOf(component!, '1.0.0').version
+    if (!this.owed.has(key)) {
+      demand(
+        running === before,
+        'the world',
+        () => `${key} is undone or not begun, and ${running} runs in its slot`,
+      )
+    } else if (this.fate.get(key) === 'succeeded') {
+      demand(running === '2.0.0', 'the world', () => `${key} is done and ${running} runs in its slot`)
+    }
+  }
+
+  /** With `--only`, every gate and approval before a chosen stage has passed or is not passed by. */
+  get only(): readonly string[] | null {
+    return this.#only
+  }
+}
+
+function laterOf(sketch: Sketch): ReadonlyMap<string, ReadonlySet<string>> {
+  const later = new Map<string, Set<string>>(sketch.nodes.map(({ key }) => [key, new Set()]))
+  for (const node of [...sketch.nodes].reverse()) {
+    for (const before of [...node.needs, ...node.after]) {
+      const set = later.get(before)!
+      set.add(node.key)
+      for (const key of later.get(node.key)!) set.add(key)
+    }
+  }
+  return later
+}

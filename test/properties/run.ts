@@ -1,0 +1,23 @@
+/**
+ * `node test/properties/run.ts --cases N --seed S`: plays N cases from the seed on, shrinks the first that breaks a
+ * law and prints it as a test. Exit code 1 where one did.
+ */
+import { parseArgs } from 'node:util'
+import { findBroken } from './find.ts'
+import { asTest } from './shrink.ts'
+
+const { values } = parseArgs({
+  options: { cases: { type: 'string', default: '10000' }, seed: { type: 'string', default: '1' } },
+})
+const began = performance.now()
+const found = await findBroken({ from: Number(values.seed), cases: Number(values.cases) })
+const seconds = ((performance.now() - began) / 1000).toFixed(1)
+if (found.broken === null) {
+  console.log(
+    `${found.played} cases, ${found.events} events, ${found.runners} runners, no law broken, ${seconds} s`,
+  )
+} else {
+  const { kase, error, seed } = found.broken
+  console.log(`case ${seed} breaks a law: ${error.message}\n\n${asTest(kase, error)}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,122 @@
+/**
+ * Makes a case that breaks a law as small as it gets while it breaks the same law, and prints it as a test.
+ */
+import type { Case } from './case.ts'
+import { Broken } from './laws.ts'
+import { play } from './play.ts'
+import type { Sketch, SketchNode } from './sketch.ts'
+
+/** How many smaller cases are tried at most. */
+const TRIES = 3_000
+
+export interface Shrunk {
+  readonly kase: Case
+  readonly error: Broken
+}
+
+export async function shrink(kase: Case, error: Broken): Promise<Shrunk> {
+  let best: Shrunk = { kase, error }
+  let tries = 0
+  for (let smaller = true; smaller && tries < TRIES; ) {
+    smaller = false
+    for (const candidate of candidates(best.kase)) {
+      if (++tries >= TRIES) break
+      const broken = await brokenBy(candidate)
+      if (broken?.law !== error.law) continue
+      best = { kase: candidate, error: broken }
+      smaller = true
+      break
+    }
+  }
+  return best
+}
+
+async function brokenBy(kase: Case): Promise<Broken | null> {
+  try {
+    await play(kase)
+    return null
+  } catch (error) {
+    return error instanceof Broken ? error : null
+  }
+}
+
+const without = <T>(list: readonly T[], index: number): readonly T[] => list.filter((_, i) => i !== index)
+
+function* candidates(kase: Case): Generator<Case> {
+  const { sketch } = kase
+  for (let i = sketch.nodes.length - 1; i >= 0; i -= 1)
+    yield { ...kase, ...withoutNode(kase, sketch.nodes[i]!) }
+  for (const list of ['words', 'interrupts', 'acts'] as const) {
+    for (let i = 0; i < kase[list].length; i += 1) yield { ...kase, [list]: without(kase[list], i) }
+  }
+  for (const key of Object.keys(kase.faults)) {
+    const { [key]: list, ...rest } = kase.faults
+    yield { ...kase, faults: rest }
+    if (list!.length > 1) yield { ...kase, faults: { ...rest, [key]: list!.slice(0, -1) } }
+  }
+  for (let i = 0; i < kase.crashes.length; i += 1) {
+    if (i === kase.crashes.length - 1) yield { ...kase, crashes: kase.crashes.slice(0, -1) }
+    if (kase.crashes[i]! > 0) yield { ...kase, crashes: kase.crashes.with(i, 0) }
+  }
+  if (kase.only !== null) yield { ...kase, only: null }
+  for (const smaller of simpler(sketch)) yield { ...kase, sketch: smaller }
+}
+
+/** Whoever waited for it waits for what it waited for. */
+function withoutNode(kase: Case, gone: SketchNode): Pick<Case, 'sketch' | 'words' | 'faults'> {
+  const splice = (keys: readonly string[], instead: readonly string[]): readonly string[] => [
+    ...new Set(keys.flatMap(key => (key === gone.key ? instead : [key]))),
+  ]
+  const nodes = kase.sketch.nodes
+    .filter(node => node !== gone)
+    .map(node => {
+      const needs = splice(node.needs, gone.needs)
+      return { ...node, needs, after: splice(node.after, gone.after).filter(key => !needs.includes(key)) }
+    })
+  return {
+    sketch: { ...kase.sketch, nodes },
+    words: kase.words.filter(word => word.to !== gone.key),
+    faults: Object.fromEntries(
+      Object.entries(kase.faults).filter(([key]) => key !== gone.key && key !== `undo ${gone.key}`),
+    ),
+  }
+}
+
+function* simpler(sketch: Sketch): Generator<Sketch> {
+  for (let i = 0; i < sketch.nodes.length; i += 1) {
+    const node = sketch.nodes[i]!
+    for (const trait of ['retries', 'redo', 'mild', 'undo'] as const) {
+      if (node[trait] === undefined || (trait === 'undo' && node.kind !== 'step')) continue
+      const { [trait]: _, ...plain } = node
+      yield { ...sketch, nodes: sketch.nodes.with(i, plain) }
+    }
+    for (const list of ['needs', 'after'] as const) {
+      for (let j = 0; j < node[list].length; j += 1) {
+        yield { ...sketch, nodes: sketch.nodes.with(i, { ...node, [list]: without(node[list], j) }) }
+      }
+    }
+  }
+  const used = new Set(sketch.nodes.map(node => node.component))
+  const components = sketch.components.filter(({ name }) => used.has(name))
+  if (components.length < sketch.components.length) {
+    const names = new Set(components.map(({ name }) => name))
+    yield {
+      ...sketch,
+      components: components.map(component => ({
+        ...component,
+        needs: component.needs.filter(n => names.has(n)),
+      })),
+    }
+  }
+  const stages = sketch.stages.filter(({ name }) =>
+    sketch.nodes.some(({ key }) => key.startsWith(`${name}/`)),
+  )
+  if (stages.length < sketch.stages.length) {
+    const names = new Set(stages.map(({ name }) => name))
+    yield { ...sketch, stages: stages.map(s => ({ ...s, after: s.after.filter(n => names.has(n)) })) }
+  }
+}
+
+/** Ready to be pasted into test/histories/regressions.test.ts. */
+export const asTest = (kase: Case, error: Broken): string =>
+  `it(${JSON.stringify(error.law)}, () =>\n  holds(${JSON.stringify(kase)}))\n`

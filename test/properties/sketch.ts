@@ -1,0 +1,143 @@
+/**
+ * A plan in few words, as the generator makes it, the shrinker cuts it down, and a regression test holds it.
+ */
+import type { FailurePolicy, Operation, Plan, PlanNode, Revision, Undo } from '../../src/plan/plan.ts'
+
+export interface SketchComponent {
+  readonly name: string
+  readonly critical: boolean
+  readonly needs: readonly string[]
+}
+
+export interface SketchNode {
+  readonly key: string
+  readonly kind: Operation['kind']
+  readonly needs: readonly string[]
+  readonly after: readonly string[]
+  readonly component?: string
+  readonly undo?: 'step' | 'restore' | 'irreversible'
+  /** Attempts after the first. */
+  readonly retries?: number
+  /** Of a step. */
+  readonly redo?: 'idempotent' | 'observable'
+  /** Of a gate or a message: it only warns. */
+  readonly mild?: boolean
+  /** Of a wait, or until an approval expires; milliseconds. */
+  readonly time?: number
+  /** Of a replace: the slot. Of a verify: how many there are. */
+  readonly slot?: number
+}
+
+export interface Sketch {
+  readonly concurrency: number
+  readonly components: readonly SketchComponent[]
+  readonly stages: readonly {
+    readonly name: string
+    readonly after: readonly string[]
+    readonly policy: FailurePolicy
+  }[]
+  readonly nodes: readonly SketchNode[]
+}
+
+export const PLAN_HASH = 'a'.repeat(64)
+export const stageOf = (key: string): string => key.split('/')[0]!
+
+export const revisionOf = (component: string, version: string): Revision => ({
+  component,
+  version,
+  digest: `${component}-${version}`,
+  start: [],
+  health: { path: '/', timeout: 1000, interval: 10 },
+  env: {},
+})
+
+export function planOf(sketch: Sketch): Plan {
+  return {
+    format: 1,
+    release: { name: 'sketch', version: '2.0.0' },
+    bundle: 'b'.repeat(64),
+    params: {},
+    policy: 'rollback-all',
+    concurrency: sketch.concurrency,
+    components: sketch.components.map(({ name, critical, needs }) => ({
+      name,
+      type: 'service',
+      version: '2.0.0',
+      critical,
+      needs: needs.map(component => ({ component })),
+      group: 1,
+      source: name,
+      env: {},
+    })),
+    environments: sketch.stages.map(({ name }) => ({
+      name,
+      platform: { kind: 'local', cluster: 'sketch' },
+      protect: false,
+    })),
+    secrets: [],
+    approvers: null,
+    facts: { live: {}, sources: {} },
+    stages: sketch.stages,
+    nodes: sketch.nodes.map(nodeOf),
+    hash: PLAN_HASH,
+    positions: {},
+  }
+}
+
+function nodeOf(node: SketchNode): PlanNode {
+  const stage = stageOf(node.key)
+  const isFree = ['approval', 'wait', 'join'].includes(node.kind)
+  return {
+    key: node.key,
+    stage,
+    title: node.key,
+    ...(node.component === undefined ? {} : { component: node.component, environment: stage }),
+    needs: node.needs,
+    after: node.after,
+    timeout: isFree ? null : 20_000,
+    retry: { limit: node.retries ?? 0, delay: 500, maxDelay: 4000 },
+    undo: undoOf(node),
+    operation: operationOf(node),
+  }
+}
+
+function undoOf({ undo }: SketchNode): Undo {
+  if (undo === undefined) return { kind: 'nothing' }
+  return undo === 'irreversible' ? { kind: 'irreversible', reason: 'it cannot be undone' } : { kind: undo }
+}
+
+function operationOf(node: SketchNode): Operation {
+  const { key, kind } = node
+  const revision = revisionOf(node.component ?? '', '2.0.0')
+  const prepared = `${key.split('/').slice(0, 2).join('/')}/prepare`
+  switch (kind) {
+    case 'gate':
+      return { kind, name: key, required: node.mild !== true, check: { kind: 'function' } }
+    case 'approval':
+      return { kind, name: key, from: { ops: 1, lead: 1 }, expires: node.time ?? null, self: false }
+    case 'step':
+      return {
+        kind,
+        name: key,
+        idempotent: node.redo === 'idempotent',
+        observable: node.redo === 'observable',
+      }
+    case 'wait':
+      return { kind, duration: node.time ?? 0 }
+    case 'notify':
+      return {
+        kind,
+        required: node.mild !== true,
+        channel: { kind: 'webhook', url: { value: 'http://x' } },
+        message: null,
+      }
+    case 'prepare':
+      return { kind, revision }
+    case 'replace':
+      return { kind, revision, from: node.slot!, to: node.slot! + 1, maxUnavailable: 0, prepared }
+    case 'verify':
+      return { kind, revision, instances: node.slot!, prepared }
+    case 'join':
+      return { kind }
+  }
+}
