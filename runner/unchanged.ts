@@ -59,7 +59,7 @@ async function assertOurs(
 ): Promise<void> {
   const { environment, component } = target
   const { instances } = await platform.observe(environment, component)
-  const put = whatItPut(works)
+  const put = whatItPut(works, beingTakenBack(state))
   const known = whatItKnows(state, target, works)
   const foreign = instances.find(({ slot, revision }) =>
     put.has(slot) ? put.get(slot) !== revision.digest : !known.has(revision.digest),
@@ -77,15 +77,25 @@ const changed = ({ environment, component }: Target, { slot, revision }: Instanc
     },
   )
 
-/** The digest in each slot that the run is sure to have brought to it, and has not taken back. */
-function whatItPut(works: readonly Work[]): ReadonlyMap<number, Sha256> {
+/** Nodes whose undoing began and is not known to have come to its end. */
+const beingTakenBack = (state: RunState): ReadonlySet<string> =>
+  new Set(
+    state.rollbacks
+      .flatMap(rollback => rollback.works)
+      .filter(work => work.attempts > 0 && work.status.type !== 'succeeded')
+      .map(work => work.node.key),
+  )
+
+/** The digest in each slot that the run is sure to have brought to it, and has not begun to take back. */
+function whatItPut(works: readonly Work[], leaving: ReadonlySet<string>): ReadonlyMap<number, Sha256> {
   const put = new Map<number, Sha256>()
   const inOrder = [...works].sort((a, b) => lastTouch(a) - lastTouch(b))
-  for (const { node, status, owed, undone } of inOrder) {
+  for (const { key, node, status, owed, undone } of inOrder) {
     const { operation } = node
     if (operation.kind !== 'replace' || !(owed || undone)) continue
     for (let slot = operation.from; slot < operation.to; slot += 1) {
-      if (status.type === 'succeeded' && !undone) put.set(slot, operation.revision.digest)
+      if (status.type === 'succeeded' && !undone && !leaving.has(key))
+        put.set(slot, operation.revision.digest)
       else put.delete(slot)
     }
   }
