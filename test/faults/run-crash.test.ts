@@ -182,6 +182,45 @@ describe('a run that is killed', () => {
   )
 
   test(
+    'while a person takes it back goes on taking it back',
+    async () => {
+      const made = lanes(false)
+      const asked = async (project: TestProject, fault?: string): Promise<Ended> => {
+        const { run } = await drive(project, { faults: () => undefined })
+        const before = (await project.events(run)).length
+        const exit = await launch(project, ['rollback', run], { fault, after: undefined })
+        if (exit.signal !== 'SIGKILL') return { run, code: exit.code, kills: 0 }
+        const events = (await project.events(run)).slice(before)
+        const last = events.at(-1)
+        if (last?.type === 'run-finished')
+          return { run, code: exitCodeOf({ ...last, type: 'finished' }), kills: 1 }
+        // Until the rollback is on record nothing is to be gone on with: the person says it again.
+        const planned = events.some(event => event.type === 'rollback-planned')
+        const { code } = await project.release([planned ? 'resume' : 'rollback', run])
+        return { run, code, kills: 1 }
+      }
+      const first = await asked(made[0]!)
+      expect(first.code).toBe(0)
+      const all = await made[0]!.events(first.run)
+      const expected = {
+        code: 0,
+        state: endState(made[0]!),
+        values: valuesOf(all),
+        effects: effectsOf(made[0]!),
+        points: pointsOf(all.slice(all.findLastIndex(event => event.type === 'runner-attached'))),
+      }
+      expect(expected.state).toMatchObject({ image: '', 'published.log': '', 'summary.json': '' })
+      expect(expected.points.length).toBeGreaterThanOrEqual(20)
+      await inLanes(made, expected.points, async (project, point) => {
+        const ended = await asked(project, point)
+        expect(ended.kills).toBe(1)
+        await assertSame(project, ended, expected)
+      })
+    },
+    HOUR,
+  )
+
+  test(
     'while people approve it counts each approval once',
     async () => {
       const made = lanes(true)
