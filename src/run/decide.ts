@@ -12,7 +12,7 @@
  */
 import { isApproved } from './approvals.ts'
 import type { Outcome, RollbackScope, Unstamped } from './events.ts'
-import { withDependents } from './policy.ts'
+import { judgeFailure, withDependents } from './policy.ts'
 import { computeRollback } from './rollback.ts'
 import { type Containment, isEnded, type RunState, type Work } from './state.ts'
 
@@ -83,7 +83,9 @@ const succeeded = (
 function containmentsDue(state: RunState): Unstamped[] {
   if (state.halt?.policy === 'rollback-all') return []
   const due = state.toContain.filter(c => !isBusy(state, c))
-  return due.slice(0, 1).map(containment => plannedRollback(state, scopeOf(containment), containment.cause))
+  return due
+    .slice(0, 1)
+    .map(containment => plannedRollback(state, scopeOf(containment), containment.cause, [containment.cause]))
 }
 
 const scopeOf = (containment: Containment): RollbackScope => ({
@@ -99,8 +101,13 @@ const isBusy = (state: RunState, containment: Containment): boolean =>
       containment.components.includes(work.node.component),
   )
 
-function plannedRollback(state: RunState, scope: RollbackScope, because: string): Unstamped {
-  const { rollback, nodes, kept } = computeRollback(state, { scope, including: because })
+function plannedRollback(
+  state: RunState,
+  scope: RollbackScope,
+  because: string,
+  including: readonly string[],
+): Unstamped {
+  const { rollback, nodes, kept } = computeRollback(state, { scope, including })
   return { type: 'rollback-planned', rollback, because, scope, nodes, kept }
 }
 
@@ -301,22 +308,34 @@ function halted(state: RunState): readonly Command[] {
   const halt = state.halt!
   if (halt.cause === 'person') return finish(state, rolledBack(state))
   if (halt.policy === 'stop' || halt.planned) return finish(state, 'failed')
-  const event = plannedRollback(state, haltScope(state), halt.cause)
+  const failed = haltingFailures(state)
+  const event = plannedRollback(
+    state,
+    haltScope(state, failed),
+    halt.cause,
+    failed.map(work => work.key),
+  )
   return [{ type: 'record', events: [event] }]
 }
 
-/** A person's rollback is a success when everything that was to be taken back was. */
-const rolledBack = (state: RunState): Outcome =>
-  state.rollbacks.at(-1)!.works.every(work => work.status.type === 'succeeded') ? 'rolled-back' : 'failed'
+/** A person's rollback is a success when nothing of what was to be taken back is left. */
+function rolledBack(state: RunState): Outcome {
+  const { scope } = state.rollbacks.findLast(rollback => rollback.because === 'person')!
+  return computeRollback(state, { scope }).nodes.length === 0 ? 'rolled-back' : 'failed'
+}
 
-function haltScope(state: RunState): RollbackScope {
-  const { cause, policy } = state.halt!
-  if (policy === 'rollback-all') return { kind: 'all' }
-  const component = state.works.get(cause)?.node.component
-  return {
-    kind: 'components',
-    components: component === undefined ? [] : withDependents(state.plan, [component]),
-  }
+/** What failed and asks for more than a stop: the halt's cause, and what was still running then and failed as well. */
+const haltingFailures = (state: RunState): readonly Work[] =>
+  [...state.works.values()].filter(work => {
+    if (work.rollback !== null || work.status.type !== 'failed') return false
+    const consequence = judgeFailure(state.plan, work.node)
+    return consequence.kind === 'halt' && consequence.policy !== 'stop'
+  })
+
+function haltScope(state: RunState, failed: readonly Work[]): RollbackScope {
+  if (state.halt!.policy === 'rollback-all') return { kind: 'all' }
+  const components = failed.flatMap(({ node }) => (node.component === undefined ? [] : [node.component]))
+  return { kind: 'components', components: withDependents(state.plan, components) }
 }
 
 function finish(state: RunState, outcome: Outcome): readonly Command[] {

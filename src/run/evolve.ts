@@ -4,10 +4,11 @@
  * Boundary: pure but for S3 (state.ts): the state handed in is the one handed back, advanced.
  */
 import type { RollbackNode, RunEvent } from './events.ts'
-import { judgeFailure } from './policy.ts'
+import { judgeFailure, reachOf } from './policy.ts'
 import { selectNodes } from './selection.ts'
 import {
   type Containment,
+  type Halt,
   isEnded,
   isSatisfied,
   type RollbackState,
@@ -170,15 +171,15 @@ function endRollbackWork(state: RunState, work: Work): void {
 export const prefixOf = (rollback: number): string => `rollback/${rollback}/`
 
 function fail(state: RunState, work: Work, event: Extract<RunEvent, { type: 'node-failed' }>): RunState {
+  // An approval can be refused by a person and expire at one time: the first end on record is its end.
+  if (isEnded(work.status)) return state
   work.failures += 1
   end(state, work, { type: 'failed', failure: event.failure })
   if (work.rollback !== null) return state
   const consequence = judgeFailure(state.plan, work.node)
   switch (consequence.kind) {
     case 'halt':
-      state.cause ??= work.key
-      state.halt ??= { cause: work.key, policy: consequence.policy, planned: false }
-      return state
+      return halt(state, { cause: work.key, policy: consequence.policy, planned: false })
     case 'contain': {
       const containment = { cause: work.key, components: consequence.components }
       state.cause ??= work.key
@@ -187,6 +188,16 @@ function fail(state: RunState, work: Work, event: Extract<RunEvent, { type: 'nod
       return abandon(state, containment)
     }
   }
+}
+
+/**
+ * The first failure that stops the run is its root cause, also where others were contained before. What was still
+ * running may fail as well: if its stage asks for more to be taken back, that is what happens.
+ */
+function halt(state: RunState, next: Halt): RunState {
+  if (state.halt === null) state.cause = next.cause
+  if (state.halt === null || reachOf(next.policy) > reachOf(state.halt.policy)) state.halt = next
+  return state
 }
 
 /** What of the contained components has not begun never will. */

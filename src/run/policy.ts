@@ -23,6 +23,10 @@ export function judgeFailure(plan: Plan, node: PlanNode): Consequence {
   return { kind: 'contain', components: component ? withDependents(plan, [component.name]) : [] }
 }
 
+/** How much a policy takes back, for comparing: the higher the more. */
+export const reachOf = (policy: Exclude<FailurePolicy, 'continue-partial'>): number =>
+  ['stop', 'rollback-dependents', 'rollback-all'].indexOf(policy)
+
 /** The components and all that need them, directly or through others, in the plan's order. */
 export function withDependents(plan: Plan, names: readonly string[]): readonly string[] {
   const found = new Set(names)

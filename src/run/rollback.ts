@@ -6,7 +6,7 @@
  */
 import type { RollbackNode, RollbackScope } from './events.ts'
 import { prefixOf } from './evolve.ts'
-import type { RunState, Work } from './state.ts'
+import { isEnded, type RunState, type Work } from './state.ts'
 
 export interface RollbackPlan {
   readonly rollback: number
@@ -18,8 +18,8 @@ export interface RollbackPlan {
 
 export interface RollbackRequest {
   readonly scope: RollbackScope
-  /** A node that is taken back although the scope does not name its component: the failed step itself. */
-  readonly including?: string
+  /** Nodes that are taken back although the scope does not name their component: the failed steps themselves. */
+  readonly including?: readonly string[]
 }
 
 /** What would be taken back now; changes nothing. Used by the engine and by `rollback --dry-run`. */
@@ -29,31 +29,50 @@ export function computeRollback(state: RunState, request: RollbackRequest): Roll
   const inScope = scopeOf(state, request)
   const works = [...state.works.values()].filter(work => work.rollback === null)
   const owed = works.filter(work => work.owed && inScope(work))
-  const undoable = new Set(owed.filter(work => ['step', 'restore'].includes(work.node.undo.kind)))
+  const pending = pendingUndos(state)
+  const undoable = new Set(
+    owed.filter(work => ['step', 'restore'].includes(work.node.undo.kind) && !pending.has(work.key)),
+  )
   const kept = owed.flatMap(work =>
     work.node.undo.kind === 'irreversible' ? [{ node: work.key, reason: work.node.undo.reason }] : [],
   )
   const before = new Map<Work, ReadonlySet<string>>()
   const nodes: RollbackNode[] = []
   for (const work of works.reverse()) {
-    const tails = tailsOf(work, undoable, before, prefix)
+    const tails = tailsOf(work, { undoable, pending, before, prefix })
     before.set(work, tails)
     if (undoable.has(work)) nodes.push({ key: prefix + work.key, undoes: work.key, after: [...tails] })
   }
   return { rollback, nodes, kept }
 }
 
+/**
+ * What earlier rollbacks have planned to take back and have not yet: by the undone node's key, the rollback's. Nothing
+ * is taken back twice side by side; what comes later in the order waits for it.
+ */
+function pendingUndos(state: RunState): ReadonlyMap<string, string> {
+  const pending = new Map<string, string>()
+  for (const { works } of state.rollbacks) {
+    for (const work of works) if (!isEnded(work.status)) pending.set(work.node.key, work.key)
+  }
+  return pending
+}
+
+interface Order {
+  readonly undoable: ReadonlySet<Work>
+  readonly pending: ReadonlyMap<string, string>
+  readonly before: ReadonlyMap<Work, ReadonlySet<string>>
+  readonly prefix: string
+}
+
 /** Keys of the rollback nodes that come before the undoing of `work`: those of the nearest undoable dependants. */
-function tailsOf(
-  work: Work,
-  undoable: ReadonlySet<Work>,
-  before: ReadonlyMap<Work, ReadonlySet<string>>,
-  prefix: string,
-): ReadonlySet<string> {
+function tailsOf(work: Work, { undoable, pending, before, prefix }: Order): ReadonlySet<string> {
   const tails = new Set<string>()
   for (const dependent of work.dependents) {
     if (dependent.rollback !== null) continue
+    const earlier = pending.get(dependent.key)
     if (undoable.has(dependent)) tails.add(prefix + dependent.key)
+    else if (earlier !== undefined) tails.add(earlier)
     else for (const key of before.get(dependent) ?? []) tails.add(key)
   }
   return tails
@@ -67,7 +86,7 @@ function scopeOf(state: RunState, request: RollbackRequest): (work: Work) => boo
     case 'components': {
       const names = new Set(scope.components)
       return work =>
-        work.key === including || (work.node.component !== undefined && names.has(work.node.component))
+        including?.includes(work.key) || (work.node.component !== undefined && names.has(work.node.component))
     }
     case 'to': {
       const target = state.works.get(scope.node)?.doneOrder ?? 0
