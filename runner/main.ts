@@ -10,9 +10,13 @@ import type { Io } from './cli/io.ts'
 export async function main(argv: readonly string[]): Promise<void> {
   const io = processIo(argv)
   for (const stream of [io.stdout, io.stderr]) stream.on('error', error => onWriteError(error, io))
-  const code = await dispatch(argv, io).catch(error => (isGone(error) ? 0 : explain(error, io)))
+  const code = await answer(argv, io)
   process.exitCode ||= code
 }
+
+/** Carries a command line out and says whatever is wrong with it. Never rejects. Returns what to exit with. */
+export const answer = (argv: readonly string[], io: Io): Promise<number> =>
+  dispatch(argv, io).catch(error => (isGone(error) ? 0 : explain(error, io)))
 
 /** Whoever read what we print has gone, as in `release logs RUN | head`: there is no more to say, and nothing failed. */
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
