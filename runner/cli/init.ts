@@ -17,7 +17,9 @@ export const init: Command = {
   run: async (invocation, io) => {
     const folder = resolve(io.cwd, invocation.args[0] ?? '.')
     const template = join(ownPackage().root, 'templates/first')
-    const files = await filesOf(template)
+    // Commands start beside the nearest package.json: without one of its own, the folder would lean on one above it.
+    const hasPackage = existsSync(join(folder, 'package.json'))
+    const files = (await filesOf(template)).filter(file => !(hasPackage && file === 'package.json'))
     const taken = files.filter(file => existsSync(join(folder, file)))
     if (taken.length > 0) {
       throw new InputError(
