@@ -19,7 +19,16 @@ export const report: Command = {
         wrong('format', `--format ${format}: there is no such format`, 'There are md and json.'),
       ])
     }
-    const { plan, events } = await openedRun(stateFolder(invocation, io), invocation.args[0])
+    const { plan, events, folder } = await openedRun(stateFolder(invocation, io), invocation.args[0])
+    if (events.length === 0) {
+      throw new InputError([
+        wrong(
+          'nothing-to-report',
+          `the run ${folder.id} was ended before its first record: nothing has happened in it`,
+          `Begin it with: release resume ${folder.id}`,
+        ),
+      ])
+    }
     const { buildReport } = await import('../../src/run/build-report.ts')
     const built = buildReport(plan, events)
     if (format === 'json') io.stdout.write(`${JSON.stringify(built, null, 2)}\n`)

@@ -470,3 +470,23 @@ test(
   },
   LONG,
 )
+
+test(
+  'a run that was killed before its first record is told as such, and begins as it was asked to',
+  async () => {
+    const project = projectOf(STAGES)
+    const fault = 'journal:before-append:run-started:1'
+    expect((await project.release(['run', '--only', 'other'], { fault })).signal).toBe('SIGKILL')
+    const run = project.runs()[0]!
+    expect(await project.events(run)).toEqual([])
+    expect((await project.release(['status', run])).stdout).toContain('it has not begun')
+    const report = await project.release(['report', run])
+    expect(report).toMatchObject({ code: 2, stdout: '' })
+    expect(report.stderr).toContain('nothing has happened in it')
+    expect((await project.release(['resume', run])).code).toBe(0)
+    expect(counted(project)).toEqual(['lint', 'other'])
+    const [started] = await project.eventsOf(run, 'run-started')
+    expect(started).toMatchObject({ run, who: 'alice@techcorp.example', only: ['other'] })
+  },
+  LONG,
+)
