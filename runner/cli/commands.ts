@@ -21,6 +21,10 @@ export const COMMANDS = {
     summary: 'show what would be done, or what changed',
     load: async () => (await import('./plan.ts')).plan,
   },
+  simulate: {
+    summary: 'prove that every failure ends as promised, or name the hole',
+    load: async () => (await import('./simulate.ts')).simulate,
+  },
   run: { summary: 'run a release', load: async () => (await import('./run.ts')).run },
   resume: {
     summary: 'go on with a run from its last checkpoint',

@@ -1,5 +1,5 @@
 import { InputError } from '../../src/errors.ts'
-import { openedRun } from '../open-run.ts'
+import { openedRun, told } from '../open-run.ts'
 import { type Command, wrong } from './command.ts'
 import { stateFolder } from './state.ts'
 
@@ -30,9 +30,12 @@ export const report: Command = {
       ])
     }
     const { buildReport } = await import('../../src/run/build-report.ts')
-    const built = buildReport(plan, events)
+    const built = told(folder, () => buildReport(plan, events))
     if (format === 'json') io.stdout.write(`${JSON.stringify(built, null, 2)}\n`)
-    else io.stdout.write((await import('../views/report-md.ts')).renderReportMarkdown(built))
+    else {
+      const { renderReportMarkdown } = await import('../views/report-md.ts')
+      io.stdout.write(told(folder, () => renderReportMarkdown(built)))
+    }
     return 0
   },
 }

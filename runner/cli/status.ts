@@ -1,6 +1,6 @@
 import { buildReport } from '../../src/run/build-report.ts'
 import { currentHolder } from '../journal/run-lock.ts'
-import { openedRun } from '../open-run.ts'
+import { openedRun, told } from '../open-run.ts'
 import { createRunView } from '../views/model.ts'
 import { runRow } from '../views/run-list.ts'
 import { renderStatus } from '../views/status.ts'
@@ -20,13 +20,13 @@ export const status: Command = {
   run: async (invocation, io) => {
     const { folder, plan, events } = await openedRun(stateFolder(invocation, io), invocation.args[0])
     const view = createRunView(plan)
-    for (const event of events) view.apply(event)
+    told(folder, () => events.forEach(event => void view.apply(event)))
     const runner = (await currentHolder(folder.path)) === null ? 'gone' : 'alive'
     const paint = painterOf({ color: io.color.stdout })
-    const { stages } = buildReport(plan, events)
+    const { stages } = told(folder, () => buildReport(plan, events))
     print(io, {
       json: { ...runRow(events, runner), runner, stages },
-      text: renderStatus(view.state, { paint, now: Date.now(), runner }),
+      text: told(folder, () => renderStatus(view.state, { paint, now: Date.now(), runner })),
     })
     return 0
   },

@@ -1,0 +1,86 @@
+/**
+ * A simulation for people: how long, when what, how much was tried, and every hole with the line that has it.
+ */
+import type { Plan } from '../../src/plan/plan.ts'
+import type { FoundHole, Simulation } from '../simulate/simulate.ts'
+import { type Painter, padEnd, plain } from './terminal-text.ts'
+import { renderDuration } from './time-text.ts'
+
+export interface SimulationTextOptions {
+  readonly paint: Painter
+  readonly plan: Plan
+  /** How many earlier runs the durations come from, and for how many nodes they do. */
+  readonly known: { readonly runs: number; readonly nodes: number }
+}
+
+const BAR = 48
+
+export function renderSimulation(simulation: Simulation, options: SimulationTextOptions): string {
+  const { paint, plan } = options
+  const { release } = plan
+  const lines = [
+    `${paint.bold(`${release.name} ${release.version}`)}: ${plan.nodes.length} nodes, expected to take ${renderDuration(simulation.expected)} where nothing fails and people answer at once`,
+    sourceOf(options),
+    '',
+    ...timeline(simulation, options),
+    '',
+    coverage(simulation),
+    '',
+    ...verdict(simulation, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function sourceOf({ plan, known }: SimulationTextOptions): string {
+  const assumed = plan.nodes.length - known.nodes
+  if (known.runs === 0) return 'There are no earlier runs: all durations are assumed.'
+  return `Durations: the median of ${known.runs} earlier runs for ${known.nodes} nodes, assumed for ${assumed}.`
+}
+
+/** A bar for each stage, from its first node's begin to its last one's end. */
+function timeline(simulation: Simulation, { plan, paint }: SimulationTextOptions): readonly string[] {
+  const width = Math.max(...plan.stages.map(stage => stage.name.length))
+  const total = Math.max(1, simulation.expected)
+  return plan.stages.map(({ name }) => {
+    const keys = new Set(plan.nodes.filter(node => node.stage === name).map(node => node.key))
+    const own = simulation.timeline.filter(({ node }) => keys.has(node))
+    if (own.length === 0) return `  ${padEnd(plain(name), width)}  ${paint.dim('takes no time')}`
+    const from = Math.min(...own.map(span => span.from))
+    const to = Math.max(...own.map(span => span.to))
+    const start = Math.floor((from / total) * BAR)
+    const length = Math.max(1, Math.round(((to - from) / total) * BAR))
+    const bar = `${' '.repeat(start)}${'█'.repeat(Math.min(length, BAR - start))}`
+    return `  ${padEnd(plain(name), width)}  ${padEnd(bar, BAR)}  ${renderDuration(from)} – ${renderDuration(to)}`
+  })
+}
+
+function coverage({ covered, byKind }: Simulation): string {
+  const tried =
+    covered.cases === covered.of
+      ? `All ${covered.of} cases were tried`
+      : `${covered.cases} of ${covered.of} cases were tried (${Math.floor((100 * covered.cases) / covered.of)} %)`
+  const seeds = covered.seeds === 1 ? '' : `, each in ${covered.seeds} orders`
+  return `${tried}${seeds}: ${byKind.faults} ways in which a node can fail, ${byKind.undoFaults} in which its undoing can, and ${byKind.crashes} kills of the runner, before and after each write.`
+}
+
+function verdict({ holes }: Simulation, paint: Painter): readonly string[] {
+  if (holes.length === 0) {
+    return [paint.green('✓ Every case ends all new, all old, or exactly as its policy promises.')]
+  }
+  const count = holes.length === 1 ? '1 hole' : `${holes.length} holes`
+  return [paint.red(`✗ ${count}:`), ...holes.flatMap(hole => ['', ...describe(hole, paint)])]
+}
+
+function describe(
+  { kind, left, fix, because, cases, position, node }: FoundHole,
+  paint: Painter,
+): readonly string[] {
+  const more = cases === 1 ? '' : `, and ${cases - 1} more cases`
+  return [
+    `${paint.bold(`${kind}`)}  ${plain(node)}`,
+    `  what is left   ${plain(left)}`,
+    `  when           ${plain(because)}${more}`,
+    ...(position === null ? [] : [`  asked for at   ${position.file}:${position.line}:${position.column}`]),
+    `  closed by      ${fix}`,
+  ]
+}
