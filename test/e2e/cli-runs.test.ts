@@ -397,6 +397,69 @@ export default release('wrong', { version: 'v1' })
   })
 })
 
+describe('what the world says to check', () => {
+  const check = async (project: TestProject): Promise<string> => {
+    const { code, stdout } = await project.release(['check'])
+    expect(code).toBe(2)
+    const told = stdout.split('\n').filter(line => /^(error|warning)\[| --> |= hint/.test(line))
+    return `\n${told.join('\n')}\n`
+  }
+
+  test('folders that are missing, or do not say how they start, and approvers that cannot be read, all at once', async () => {
+    const project = projectOf({
+      'release.config.ts': `import { environment, local, release, service } from 'release-as-code'
+const gone = service('gone')
+const mute = service('mute')
+const shell = service('shell')
+const here = environment('here', { on: local() })
+export default release('world', { version: '1.0.0', components: [gone, mute, shell], approvers: 'nowhere/approvers' })
+  .stage('s', s => s.approval('a', { from: { boss: 1 } }).deploy([gone, mute, shell], { to: here }))
+`,
+      'release.config/mute/package.json': '{}',
+      'release.config/shell/package.json': '{ "scripts": { "start": "node . && echo done" } }',
+    })
+    expect((await check(project)).replaceAll(project.root, '<root>')).toMatchInlineSnapshot(`
+      "
+      error[source-missing]: gone has no folder to deploy: looked for release.config/gone/1.0.0 and release.config/gone
+       --> release.config.ts:2:14
+        = hint: Put its files there, or say where they are: source: 'path/to/gone'.
+      error[start-missing]: mute: <root>/release.config/mute/package.json has no start script.
+       --> release.config.ts:3:14
+        = hint: Add "scripts": {"start": "node server.js"} to it, or say \`start\` at the component.
+      error[start-needs-shell]: shell: The start script in <root>/release.config/shell/package.json, "node . && echo done", cannot be run: "&&" runs a second command, which needs a shell.
+       --> release.config.ts:4:15
+        = hint: Commands run without a shell. Do it in a step (await $\`…\`) or in a script of package.json; quote it to mean the character itself. Scripts are started directly, so that ending one ends the program and not a shell.
+      error[approvers-unreadable]: the approvers file nowhere/approvers could not be read: ENOENT: no such file or directory, open '<root>/nowhere/approvers'
+       --> release.config.ts:6:16
+        = hint: It is an SSH allowed-signers file: a line for each person, 'alice@example.org ssh-ed25519 AAAA… roles=release-manager'.
+      "
+    `)
+  })
+
+  test('approvers in the definition are judged as those in a file are', async () => {
+    const key = (letter: string): string => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${letter.repeat(43)}`
+    const project = projectOf({
+      'release.config.ts': `import { release } from 'release-as-code'
+export default release('world', { version: '1.0.0', approvers: {
+  boss: [{ person: 'alice@x', key: '${key('A')}' }, { person: 'bob@x', key: '${key('A')}' }],
+  chief: [{ person: 'carol@x', key: 'ssh-ed25519 AAAA' }],
+} })
+  .stage('s', s => s.approval('a', { from: { boss: 2 } }))
+`,
+    })
+    expect(await check(project)).toMatchInlineSnapshot(`
+      "
+      error[approver-key]: the ssh-ed25519 key of carol@x is cut off or damaged
+       --> release.config.ts:2:16
+        = hint: Copy the whole line of the .pub file.
+      error[approver-shared]: bob@x has the same key as alice@x
+       --> release.config.ts:2:16
+        = hint: Give each person a key of their own: one person counts once.
+      "
+    `)
+  })
+})
+
 test('a newcomer: init, plan, run, and a look at it', async () => {
   const project = projectOf({})
   const home = { env: { RELEASE_USER: 'newcomer@techcorp.example' } }
