@@ -25,6 +25,7 @@ export function demand(held: boolean, law: string, message: () => string): asser
 type Fate = 'none' | 'begun' | 'succeeded' | 'failed' | 'cancelled' | 'skipped'
 
 const targetOf = (key: string): string => key.replace(/^rollback\/\d+\//, '')
+const numberOf = (key: string): number => Number(key.split('/')[1])
 const isRollback = (key: string): boolean => key.startsWith('rollback/')
 
 interface Failed {
@@ -39,7 +40,6 @@ const FORCE = { stop: 0, 'rollback-dependents': 1, 'rollback-all': 2 } as const
 export class Judge {
   readonly #sketch: Sketch
   readonly #nodes: ReadonlyMap<string, SketchNode>
-  readonly #only: readonly string[] | null
   /** All nodes that come after a node, directly or through others. */
   readonly #later: ReadonlyMap<string, ReadonlySet<string>>
   readonly fate = new Map<string, Fate>()
@@ -52,7 +52,8 @@ export class Judge {
   readonly #rollbacks = new Map<string, { readonly after: readonly string[]; readonly epoch: number }>()
   #failed: Failed[] = []
   #epoch = 0
-  #person: { kind: 'all' } | { kind: 'to'; kept: ReadonlySet<string> } | null = null
+  /** What each rollback by a person left as it was. */
+  #persons: ReadonlySet<string>[] = []
   #cancelled = false
   readonly #done: string[] = []
   readonly #waits = new Map<string, number>()
@@ -61,7 +62,6 @@ export class Judge {
 
   constructor(kase: Case) {
     this.#sketch = kase.sketch
-    this.#only = kase.only
     this.#nodes = new Map(kase.sketch.nodes.map(node => [node.key, node]))
     this.#later = laterOf(kase.sketch)
   }
@@ -105,7 +105,8 @@ export class Judge {
     }
     for (const [other] of this.#rollbacks) {
       const first = targetOf(other)
-      const follows = this.#later.get(target)!.has(first)
+      // One that is planned later finds this one under way.
+      const follows = this.#later.get(target)!.has(first) && numberOf(other) <= numberOf(key)
       demand(
         !follows || this.#ended(other),
         'dependants first',
@@ -217,8 +218,7 @@ export class Judge {
     if (event.because === 'person') {
       const { scope } = event
       const place = scope.kind === 'to' ? this.#done.lastIndexOf(scope.node) : -1
-      const kept = new Set(place < 0 ? [] : this.#done.slice(0, place + 1))
-      this.#person = scope.kind === 'to' ? { kind: 'to', kept } : { kind: 'all' }
+      this.#persons.push(new Set(this.#done.filter(key => this.#done.lastIndexOf(key) <= place)))
     }
     for (const { key, undoes, after } of event.nodes) {
       demand(this.owed.has(undoes), 'nothing but what was done', () => `${key} takes back what was not done`)
@@ -229,22 +229,25 @@ export class Judge {
   #reopens(keys: readonly string[]): void {
     for (const key of keys) this.fate.delete(key)
     this.#failed = []
-    this.#person = null
+    this.#persons = []
     this.#cancelled = false
     this.#epoch += 1
   }
 
-  /** What has to be undone when the run has finished as it did; null: nothing is promised of this node either way. */
-  #promised(key: string): boolean {
-    const node = this.#nodes.get(key)!
-    if (this.#person !== null)
-      return this.#person.kind === 'all' || !this.#person.kept.has(key) || this.#byPolicy(node)
-    return this.#byPolicy(node)
+  /** Whether it has to be undone now that the run has finished as it did: the last word on that counts. */
+  #due(key: string): boolean {
+    const last = this.#persons.at(-1)
+    return last === undefined ? this.#byPolicy(this.#nodes.get(key)!) : !last.has(key)
+  }
+
+  /** Whether anything ever asked for its undoing since the run was last reopened. */
+  #allowed(key: string): boolean {
+    return this.#byPolicy(this.#nodes.get(key)!) || this.#persons.some(kept => !kept.has(key))
   }
 
   #byPolicy(node: SketchNode): boolean {
     const halt = this.#haltRule()
-    if (halt === 'rollback-all' && this.#person === null) return true
+    if (halt === 'rollback-all') return true
     return this.#failed.some(failed => {
       if (failed.rule === 'stop' || (failed.rule === 'rollback-dependents' && halt === 'stop')) return false
       const component = this.#nodes.get(failed.key)!.component
@@ -282,10 +285,10 @@ export class Judge {
   #judgeOutcome(outcome: string, cause: string | null): void {
     const halt = this.#haltRule()
     const complete = this.#sketch.nodes.every(
-      ({ key }) => !this.#undoable(key) || !this.#promised(key) || !this.owed.has(key),
+      ({ key }) => !this.#undoable(key) || !this.#due(key) || !this.owed.has(key),
     )
     const expected =
-      this.#person !== null
+      this.#persons.length > 0
         ? complete
           ? 'rolled-back'
           : 'failed'
@@ -297,7 +300,7 @@ export class Judge {
               ? 'partial'
               : 'succeeded'
     demand(outcome === expected, 'outcome', () => `it finished as ${outcome} and should have as ${expected}`)
-    if (this.#person !== null) return
+    if (this.#persons.length > 0) return
     const causes = this.#failed
       .filter(({ rule }) => halt === null || rule !== 'contain')
       .map(({ key }) => key)
@@ -319,9 +322,9 @@ export class Judge {
         ([other, { epoch }]) => epoch === this.#epoch && targetOf(other) === key,
       )
       if (tried.length > 0) {
-        demand(this.#promised(key), 'nothing but what is promised', () => `${key} was taken back`)
+        demand(this.#allowed(key), 'nothing but what is promised', () => `${key} was taken back`)
       }
-      if (!this.#undoable(key) || !this.owed.has(key) || !this.#promised(key)) continue
+      if (!this.#undoable(key) || !this.owed.has(key) || !this.#due(key)) continue
       const failed = tried.some(([other]) => this.fate.get(other) === 'failed')
       demand(failed, 'all that is promised', () => `${key} was done and not taken back`)
     }
@@ -346,14 +349,14 @@ export class Judge {
         'the world',
         () => `${key} is undone or not begun, and ${running} runs in its slot`,
       )
-    } else if (this.fate.get(key) === 'succeeded') {
+    } else if (this.fate.get(key) === 'succeeded' && !this.#tried(key)) {
       demand(running === '2.0.0', 'the world', () => `${key} is done and ${running} runs in its slot`)
     }
   }
 
-  /** With `--only`, every gate and approval before a chosen stage has passed or is not passed by. */
-  get only(): readonly string[] | null {
-    return this.#only
+  /** Its undoing was begun, and may have had half of its effect. */
+  #tried(key: string): boolean {
+    return [...this.#rollbacks.keys()].some(other => targetOf(other) === key)
   }
 }
 

@@ -20,6 +20,7 @@ export async function shrink(kase: Case, error: Broken): Promise<Shrunk> {
   for (let smaller = true; smaller && tries < TRIES; ) {
     smaller = false
     for (const candidate of candidates(best.kase)) {
+      if (candidate === best.kase) continue
       if (++tries >= TRIES) break
       const broken = await brokenBy(candidate)
       if (broken?.law !== error.law) continue
@@ -44,10 +45,14 @@ const without = <T>(list: readonly T[], index: number): readonly T[] => list.fil
 
 function* candidates(kase: Case): Generator<Case> {
   const { sketch } = kase
-  for (let i = sketch.nodes.length - 1; i >= 0; i -= 1)
-    yield { ...kase, ...withoutNode(kase, sketch.nodes[i]!) }
+  for (const { name } of sketch.stages) yield withoutNodes(kase, node => node.key.startsWith(`${name}/`))
+  for (const prepare of sketch.nodes.filter(node => node.kind === 'prepare')) {
+    yield withoutNodes(kase, node => node.key.startsWith(prepare.key.slice(0, -'prepare'.length)))
+  }
+  for (const one of sketch.nodes) if (one.kind !== 'prepare') yield withoutNodes(kase, node => node === one)
   for (const list of ['words', 'interrupts', 'acts'] as const) {
-    for (let i = 0; i < kase[list].length; i += 1) yield { ...kase, [list]: without(kase[list], i) }
+    for (let i = 0; i < kase[list].length; i += 1)
+      yield { ...kase, [list]: without<unknown>(kase[list], i) } as Case
   }
   for (const key of Object.keys(kase.faults)) {
     const { [key]: list, ...rest } = kase.faults
@@ -61,6 +66,12 @@ function* candidates(kase: Case): Generator<Case> {
   if (kase.only !== null) yield { ...kase, only: null }
   for (const smaller of simpler(sketch)) yield { ...kase, sketch: smaller }
 }
+
+const withoutNodes = (kase: Case, gone: (node: SketchNode) => boolean): Case =>
+  kase.sketch.nodes.filter(gone).reduce((rest, { key }) => {
+    const node = rest.sketch.nodes.find(one => one.key === key)!
+    return { ...rest, ...withoutNode(rest, node) }
+  }, kase)
 
 /** Whoever waited for it waits for what it waited for. */
 function withoutNode(kase: Case, gone: SketchNode): Pick<Case, 'sketch' | 'words' | 'faults'> {
@@ -91,6 +102,7 @@ function* simpler(sketch: Sketch): Generator<Sketch> {
       yield { ...sketch, nodes: sketch.nodes.with(i, plain) }
     }
     for (const list of ['needs', 'after'] as const) {
+      if (node.component !== undefined && list === 'needs') continue
       for (let j = 0; j < node[list].length; j += 1) {
         yield { ...sketch, nodes: sketch.nodes.with(i, { ...node, [list]: without(node[list], j) }) }
       }
