@@ -1,0 +1,136 @@
+/**
+ * What a simulation proves and what it refutes, on definitions that are small enough to know the answer.
+ */
+import { expect, test } from 'vitest'
+import { simulate } from '../../runner/simulate/simulate.ts'
+import { allAtOnce, command, environment, local, release, rolling, service } from '../../src/index.ts'
+import type { LiveFact, Plan } from '../../src/plan/plan.ts'
+import { planOf } from './compile-rig.ts'
+
+const db = service('db', { critical: true, instances: 2 })
+const api = service('api', { critical: true, needs: [db], instances: 2 })
+const mail = service('mail', { needs: [db] })
+const prod = environment('prod', { on: local() })
+const shop = () => release('shop', { version: '2.0.0', components: [db, api, mail] })
+
+const OLD: LiveFact = { version: '1.0.0', digest: 'a'.repeat(64) }
+const live = { prod: { db: OLD, api: OLD, mail: OLD } }
+
+async function holesOf(plan: Plan, seeds = 2): Promise<readonly string[]> {
+  const result = await simulate({ plan, duration: () => 1000, seeds, most: 5000 })
+  expect(result.covered.cases).toBe(result.covered.of)
+  return result.holes.map(({ kind, node }) => `${kind} ${node}`)
+}
+
+test('a release whose every effect can be taken back has no hole', async () => {
+  const plan = planOf(
+    shop()
+      .stage('check', s => s.gate('tests', command('true').passes()))
+      .stage('migrate', s =>
+        s.step('migrate', () => ({ from: 1 }), { undo: () => {}, observe: () => undefined }),
+      )
+      .stage('prod', s => s.deploy([db, api, mail], { to: prod, with: rolling({ batch: 1 }) }))
+      .stage('smoke', s => s.step('smoke', () => {}, { idempotent: true, undo: 'not-needed' })),
+    { live },
+  )
+  expect(await holesOf(plan)).toEqual([])
+})
+
+test('a migration that nothing can undo, before what can fail, is a hole', async () => {
+  const plan = planOf(
+    shop()
+      .stage('migrate', s => s.step('migrate', () => {}, { undo: 'none', idempotent: true }))
+      .stage('prod', s => s.deploy([db, api], { to: prod, with: allAtOnce() })),
+    { live },
+  )
+  expect(await holesOf(plan)).toEqual(['cannot-be-undone migrate/migrate'])
+})
+
+test('the same migration is none where what follows stops instead of going back', async () => {
+  const plan = planOf(
+    shop()
+      .stage('migrate', { onFailure: 'stop' }, s =>
+        s.step('migrate', () => {}, { undo: 'none', idempotent: true }),
+      )
+      .stage('prod', { onFailure: 'stop' }, s => s.deploy([db, api], { to: prod, with: allAtOnce() })),
+    { live },
+  )
+  expect(await holesOf(plan)).toEqual([])
+})
+
+test('a publication without undo is a hole as long as anything after it can fail', async () => {
+  const base = shop().stage('prod', s => s.deploy([db], { to: prod }))
+  const publish = { idempotent: true } as const
+  const last = planOf(
+    base.stage('publish', s => s.step('publish', () => {}, { ...publish, undo: 'none' })),
+    { live },
+  )
+  const before = planOf(
+    base
+      .stage('publish', s => s.step('publish', () => {}, publish))
+      .stage('tell', s => s.step('tell', () => {}, { idempotent: true, undo: 'not-needed' })),
+    { live },
+  )
+  // The last step of all can still fail half-way through itself.
+  expect(await holesOf(last)).toEqual(['cannot-be-undone publish/publish'])
+  expect(await holesOf(before)).toEqual(['cannot-be-undone publish/publish'])
+})
+
+test('a step of which nobody could tell whether it happened is found by killing the runner in it', async () => {
+  const plan = planOf(
+    shop().stage('once', s => s.step('once', () => {}, { undo: () => {} })),
+    { live },
+  )
+  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 5000 })
+  expect(result.holes.map(({ kind, node, because }) => ({ kind, node, because }))).toMatchInlineSnapshot(`
+    [
+      {
+        "because": "the runner is killed after write 3",
+        "kind": "asks-a-person",
+        "node": "once/once",
+      },
+    ]
+  `)
+})
+
+test('rollback-dependents leaves what was under way elsewhere on two versions', async () => {
+  const other = service('other', { critical: true, instances: 3 })
+  const plan = planOf(
+    release('two', { version: '2.0.0', components: [db, other] })
+      .stage('prod', s => s.deploy([db, other], { to: prod, with: rolling({ batch: 1 }) }))
+      .onFailure('rollback-dependents'),
+    { live: { prod: { db: OLD, other: OLD } } },
+  )
+  expect(await holesOf(plan)).toContain('left-half prod/other/verify')
+})
+
+test('a component that is not critical is taken back alone', async () => {
+  const plan = planOf(
+    shop().stage('prod', s => s.deploy([db, mail], { to: prod, with: rolling({ batch: 1 }) })),
+    { live },
+  )
+  expect(await holesOf(plan)).toEqual([])
+})
+
+test('the same plan and seeds give the same answer, with a timeline in virtual time', async () => {
+  const plan = planOf(
+    shop()
+      .stage('wait', s => s.wait('3d'))
+      .stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
+    { live },
+  )
+  const options = { plan, duration: () => 1000, seeds: 1, most: 5000 }
+  const [one, two] = [await simulate(options), await simulate(options)]
+  expect(one).toEqual(two)
+  expect(one.expected).toBe(3 * 86_400_000 + 3000)
+})
+
+test('a sample says that it is one', async () => {
+  const plan = planOf(
+    shop().stage('prod', s => s.deploy([db, api, mail], { to: prod })),
+    { live },
+  )
+  const result = await simulate({ plan, duration: () => 1, seeds: 1, most: 10 })
+  expect(result.covered.cases).toBe(11)
+  expect(result.covered.of).toBeGreaterThan(50)
+})
