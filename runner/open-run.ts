@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { StateError } from '../src/errors.ts'
+import { isReleaseError, StateError } from '../src/errors.ts'
 import type { Plan, Sha256 } from '../src/plan/plan.ts'
 import type { RunEvent } from '../src/run/events.ts'
 import { foldRun } from '../src/run/fold.ts'
@@ -31,7 +31,28 @@ export async function openedRun(stateFolder: string, run: string | undefined): P
   const kept = current === meta.plan ? folder : adoptedFolder(folder, current)
   const plan = await readPlanOf(folder, kept.plan)
   if (plan.hash !== current) throw damaged(folder, kept.plan, `it is not the plan that the journal names`)
-  return { folder, bundle: kept.bundle, meta, plan, events, state: foldRun(plan, events) }
+  const state = told(folder, () => foldRun(plan, events))
+  return { folder, bundle: kept.bundle, meta, plan, events, state }
+}
+
+/**
+ * What a fold of a run's events tells. @throws StateError `run-unfit` where the events, whole as they are, do not
+ * fit together or to the plan: no version of ours has written them so
+ */
+export function told<T>(folder: RunFolder, fold: () => T): T {
+  try {
+    return fold()
+  } catch (cause) {
+    if (isReleaseError(cause)) throw cause
+    throw new StateError(
+      'run-unfit',
+      `the journal ${folder.journal} does not fit its plan: ${(cause as Error).message}`,
+      {
+        cause,
+        hint: 'Its records are whole, and tell what cannot be. Go on with the version of release-as-code that wrote it, or start a new run.',
+      },
+    )
+  }
 }
 
 /** The journal says which plan counts: the one it began with, or the one that was adopted last. */

@@ -9,6 +9,7 @@ import type { CompileContext } from './context.ts'
 
 export function checkNames(model: ReleaseModel, context: CompileContext): void {
   checkPlaces(model, context)
+  checkKeys(model, context)
   const stages = new Names('stage', context)
   const named = new Names('step, gate or approval', context)
   for (const stage of model.stages) {
@@ -37,6 +38,28 @@ function checkPlaces(model: ReleaseModel, context: CompileContext): void {
       code: 'not-a-name',
       message: `${JSON.stringify(name)} cannot be the name of ${article} ${what}`,
       hint: 'It is part of an address: letters, digits, dots, hyphens and underscores, with a letter or digit first.',
+      at,
+    })
+  }
+}
+
+/**
+ * Names under which something is found again in an object, as `outputs.NAME` is. Every object of JavaScript has some
+ * already, such as `constructor`: what is looked for there would be taken for found.
+ */
+function checkKeys(model: ReleaseModel, context: CompileContext): void {
+  const items = model.stages.flatMap(stage => [...flatten(stage.items)])
+  const named: { readonly name: string; readonly at: CallSite }[] = [
+    ...model.components,
+    ...new Set(items.flatMap(item => (item.kind === 'deploy' ? [item.to] : []))),
+    ...items.filter(item => item.kind === 'step'),
+  ]
+  for (const { name, at } of named) {
+    if (!(name in {})) continue
+    context.report({
+      code: 'not-a-name',
+      message: `${JSON.stringify(name)} cannot be a name`,
+      hint: 'Every object of JavaScript has a property of that name already: take another.',
       at,
     })
   }

@@ -90,7 +90,7 @@ function changeLines({ plan, paint, width }: Page): string[] {
   const rows = plan.nodes.flatMap(({ environment, operation }) => {
     if (operation.kind !== 'prepare' || environment === undefined) return []
     const { revision } = operation
-    const now = plan.facts.live[environment]?.[revision.component] ?? null
+    const now = own(own(plan.facts.live, environment), revision.component) ?? null
     return [{ name: plain(`${environment}/${revision.component}`), now, revision }]
   })
   if (rows.length === 0) return []
@@ -118,3 +118,7 @@ function changeLines({ plan, paint, width }: Page): string[] {
   })
   return [paint.bold('What changes'), ...lines]
 }
+
+/** What a record itself holds: every object has a `constructor`, and a component may be called so. */
+const own = <T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
+  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
