@@ -35,7 +35,7 @@ export const run: Command = {
     const planned = await planToRun(invocation, io, project)
     const { plan } = planned
     const only = readOnly(invocation, plan)
-    await confirmProtected(invocation, io, plan)
+    await confirmProtected(invocation, io, { plan, only })
     const who = whoami(io.env, project.root)
     const folder = await createRun(project.state, {
       release: plan.release.name,
@@ -116,9 +116,14 @@ function readOnly(invocation: Invocation, plan: Plan): readonly string[] | null 
 }
 
 /** Nothing reaches a protected environment by mistake: a person says yes, here or by `--yes`. */
-async function confirmProtected(invocation: Invocation, io: Io, plan: Plan): Promise<void> {
+async function confirmProtected(
+  invocation: Invocation,
+  io: Io,
+  { plan, only }: { readonly plan: Plan; readonly only: readonly string[] | null },
+): Promise<void> {
+  const runs = plan.nodes.filter(node => only === null || only.includes(node.stage))
   const reached = plan.environments.filter(
-    ({ name, protect }) => protect && plan.nodes.some(node => node.environment === name),
+    ({ name, protect }) => protect && runs.some(node => node.environment === name),
   )
   if (reached.length === 0 || invocation.flag('yes')) return
   const names = reached.map(environment => environment.name).join(' and ')

@@ -492,6 +492,10 @@ test('a newcomer: init, plan, run, and a look at it', async () => {
   const unasked = await project.release(['run'], there)
   expect(unasked).toMatchObject({ code: 2, stdout: '' })
   expect(unasked.stderr).toContain('error[needs-yes]: this changes production, which is protected')
+  // What stays away from production needs no yes.
+  const checked = await project.release(['run', '--only', 'preflight'], there)
+  expect(checked.code, checked.stderr).toBe(0)
+  expect((await project.release(['run', '--only', 'production'], there)).code).toBe(2)
   const ran = await project.release(['run', '--yes'], there)
   expect(ran.code, ran.stderr).toBe(0)
   const local = await project.release(['local', 'status'], there)
