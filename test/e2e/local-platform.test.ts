@@ -147,11 +147,9 @@ describe('failures say what, where and what last', () => {
 
   test('an instance that ends', async () => {
     const error = await failureOf(converge('sad', await rig.broken('ends at once')))
-    expect(anonymous(error)).toMatchInlineSnapshot(`
-      "sad 3.0.0 slot 0 in ENVIRONMENT exited with code 7 before it was healthy (GET /health: no listener on its port).
-      It last said:
-      cannot reach the database"
-    `)
+    expect(anonymous(error)).toBe(
+      'sad 3.0.0 slot 0 in ENVIRONMENT exited with code 7 before it was healthy (GET /health: no listener on its port).',
+    )
     expect(error).toMatchObject({ code: 'instance-exited', tail: 'cannot reach the database' })
     expect(await readFile(/Its whole log is (.*)\.$/.exec(error.hint!)![1]!, 'utf8')).toBe(
       'cannot reach the database\n',
@@ -161,12 +159,10 @@ describe('failures say what, where and what last', () => {
   test('an instance that is never healthy, its secrets scrubbed', async () => {
     const ill = { ...(await rig.broken('is never healthy')), env: { PASSWORD: { secret: 'DB' } } }
     const error = await failureOf(converge('ill', ill, { secret: async () => 'correct horse' }))
-    expect(anonymous(error)).toMatchInlineSnapshot(`
-      "ill 3.0.0 slot 0 in ENVIRONMENT was not healthy within 700 ms: GET /health last gave status 503.
-      It last said:
-      connecting with [secret DB]"
-    `)
-    expect(error.code).toBe('health-timeout')
+    expect(anonymous(error)).toBe(
+      'ill 3.0.0 slot 0 in ENVIRONMENT was not healthy within 700 ms: GET /health last gave status 503.',
+    )
+    expect(error).toMatchObject({ code: 'health-timeout', tail: 'connecting with [secret DB]' })
   })
 
   test('a program that is not there', async () => {

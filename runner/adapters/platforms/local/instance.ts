@@ -279,7 +279,7 @@ const notHealthy = async (
       ? `${where} ${ending()} before it was healthy (GET ${address}: ${seen}).`
       : `${where} was not healthy within ${timeout} ms: GET ${address} last gave ${seen}.`
   const tail = scrub(await tailOf(record.log), disguises)
-  return new ReleaseError(code, tail === '' ? message : `${message}\nIt last said:\n${tail}`, {
+  return new ReleaseError(code, message, {
     hint: `Its whole log is ${record.log}.`,
     ...(tail !== '' && { tail }),
   })
