@@ -161,6 +161,7 @@ describe('a journal that was tampered with', () => {
     const path = join(project.folderOf(run), 'journal.jsonl')
     const lines = readFileSync(path, 'utf8').split('\n')
     const at = lines.findIndex(line => line.includes('node-succeeded'))
+    const offset = Buffer.byteLength(`${lines.slice(0, at).join('\n')}\n`)
     lines[at] = lines[at]!.replace('"warning":null', '"warning":"ok"')
     writeFileSync(path, lines.join('\n'))
     for (const command of [
@@ -170,8 +171,10 @@ describe('a journal that was tampered with', () => {
     ]) {
       const { code, stdout, stderr } = await project.release(command)
       expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
-      expect(stderr).toMatch(/^error\[journal-[a-z]+\]/)
-      expect(stderr).toContain(`${at + 1}`)
+      expect(stderr).toMatch(/^error\[journal-damaged\]/)
+      expect(stderr).toContain(
+        `is damaged at byte ${offset}, record ${at}: its hash does not match its bytes.`,
+      )
     }
     const { stdout } = await project.release(['list', '--json'])
     expect(JSON.parse(stdout)).toMatchObject([{ run, standing: 'damaged' }])

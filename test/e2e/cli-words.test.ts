@@ -30,6 +30,7 @@ describe('help', () => {
         init      write a first definition that runs as it is
         check     say everything that is wrong with a definition
         plan      show what would be done, or what changed
+        simulate  prove that every failure ends as promised, or name the hole
         run       run a release
         resume    go on with a run from its last checkpoint
         status    say where a run stands
@@ -114,6 +115,21 @@ describe('help', () => {
 
       Example:
         release plan releases/phoenix.ts --format mermaid --out plan.mmd
+
+      release simulate [FILE]
+
+      Runs the plan in virtual time, fails every node in every way and kills the runner at every write: proves that each case ends as its policy promises, or names the hole.
+
+        --param NAME=VALUE  a value for one of the params (may be given more than once)
+        --seeds N           orders of events tried for each case (1)
+        --most N            cases at the most; beyond, an even sample (2000)
+        --json              print JSON on stdout, and nothing else there
+        --state DIR         where runs are kept (.release beside the package.json above the definition)
+        --no-color          no colour, as with NO_COLOR
+        -h, --help          print this help
+
+      Example:
+        release simulate releases/phoenix.ts
 
       release run [FILE]
 
@@ -327,7 +343,7 @@ describe('what is mistyped', () => {
     expect(await said('deploy-everything')).toMatchInlineSnapshot(`
       "
       error[unknown-command]: there is no command "deploy-everything"
-        = hint: There are init, check, plan, run, resume, status, list, logs, watch, approve, reject, cancel, rollback, report, verify, local.
+        = hint: There are init, check, plan, simulate, run, resume, status, list, logs, watch, approve, reject, cancel, rollback, report, verify, local.
       "
     `)
     expect(await said('help', 'reprot')).toMatchInlineSnapshot(`
