@@ -60,9 +60,13 @@ function worldOf(model: ModelWorld, sketch: Sketch, { clock }: SimulatedGround, 
   const random = seeded(seed)
   const wait = (time: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(new Error('stopped'))
-      clock.after(time, resolve)
-      signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
+      const stop = (): void => reject(new Error('stopped'))
+      if (signal.aborted) return stop()
+      clock.after(time, () => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      })
+      signal.addEventListener('abort', stop)
     })
   const act: Act = async (key, signal, change) => {
     const fault = model.faultOf(key)

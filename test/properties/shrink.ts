@@ -67,11 +67,13 @@ function* candidates(kase: Case): Generator<Case> {
   for (const smaller of simpler(sketch)) yield { ...kase, sketch: smaller }
 }
 
-const withoutNodes = (kase: Case, gone: (node: SketchNode) => boolean): Case =>
-  kase.sketch.nodes.filter(gone).reduce((rest, { key }) => {
-    const node = rest.sketch.nodes.find(one => one.key === key)!
-    return { ...rest, ...withoutNode(rest, node) }
-  }, kase)
+function withoutNodes(kase: Case, gone: (node: SketchNode) => boolean): Case {
+  let rest = kase
+  for (const { key } of kase.sketch.nodes.filter(gone)) {
+    rest = { ...rest, ...withoutNode(rest, rest.sketch.nodes.find(node => node.key === key)!) }
+  }
+  return rest
+}
 
 /** Whoever waited for it waits for what it waited for. */
 function withoutNode(kase: Case, gone: SketchNode): Pick<Case, 'sketch' | 'words' | 'faults'> {
