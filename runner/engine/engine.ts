@@ -5,7 +5,8 @@
  *
  * Invariants:
  *  E1. `port.next()` is the only await of the loop.
- *  E2. What the engine asks to be recorded it folds at once; what the ground yields is folded when it is yielded.
+ *  E2. What the engine asks to be recorded it folds at once; what the ground yields is folded when it is yielded. What
+ *      is folded at once is true in whatever order it stands on record; a failure never is (`conclude` in decide.ts).
  *  E3. Keys given to the port are stable: node and attempt, never a counter of the process.
  *  E4. Nothing starts before the time was read and every word that lay there was heard: a run that is taken up days
  *      later counts its waits from now, and one that was cancelled meanwhile does nothing first.
@@ -142,6 +143,9 @@ class Engine {
         return null
       case 'sleep':
         this.#sleep(command.work, command.until)
+        return null
+      case 'conclude':
+        this.#port.run(`${command.work.key}#over-${command.until}`, null, async () => command.events)
         return null
       case 'cancel':
         this.#stop(command.work, { type: 'cancelled', because: this.#state.halt?.cause ?? 'cancel' })

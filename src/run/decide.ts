@@ -24,6 +24,16 @@ export type Command =
   /** Wait for people until the approval is given, refused or expired. */
   | { readonly type: 'ask'; readonly work: Work; readonly until: number | null }
   | { readonly type: 'sleep'; readonly work: Work; readonly until: number }
+  /**
+   * A failure that no effect brought about. Folded when the ground yields it, in the order of the record: which of two
+   * failures came first decides what the run does, and a later fold has to find the same.
+   */
+  | {
+      readonly type: 'conclude'
+      readonly work: Work
+      readonly until: number
+      readonly events: readonly Unstamped[]
+    }
   /** Stop what runs: its outcome is `node-cancelled`. */
   | { readonly type: 'cancel'; readonly work: Work }
   /** Nothing can go on before a person speaks or a time comes. `until`: the earliest such time. */
@@ -56,7 +66,8 @@ function granted(state: RunState): Unstamped[] {
   const events: Unstamped[] = []
   for (const work of state.active) {
     const { operation } = work.node
-    if (operation.kind !== 'approval' || work.status.type !== 'waiting') continue
+    if (operation.kind !== 'approval' || work.status.type !== 'waiting' || state.cancelling.has(work))
+      continue
     const given = state.given.get(work.key) ?? []
     if (!isApproved(operation.from, given)) continue
     const by = given.map(g => `${g.person} as ${g.role}`)
@@ -128,6 +139,7 @@ function revive(state: RunState, now: number): Command[] {
 
 function reviveOne(state: RunState, work: Work, now: number): Command[] {
   const { status } = work
+  const { operation } = work.node
   switch (status.type) {
     case 'running':
       if (state.stop === 'interrupt' || state.aborted) return []
@@ -140,9 +152,14 @@ function reviveOne(state: RunState, work: Work, now: number): Command[] {
       state.ready.push(work)
       return []
     case 'waiting':
-      return status.until !== null && status.until <= now
-        ? [{ type: 'record', events: [timeIsUp(work)] }]
-        : [start(work, waitFor(work, status.for, status.until))]
+      if (status.until === null || status.until > now) {
+        return [start(work, waitFor(work, status.for, status.until))]
+      }
+      if (operation.kind !== 'approval') return [{ type: 'record', events: [succeeded(work, null, null)] }]
+      state.cancelling.add(work)
+      return [
+        start(work, { type: 'conclude', work, until: status.until, events: [expired(work, operation.name)] }),
+      ]
     case 'pending':
     case 'succeeded':
     case 'failed':
@@ -156,20 +173,16 @@ function reviveOne(state: RunState, work: Work, now: number): Command[] {
 const waitFor = (work: Work, what: 'person' | 'time', until: number | null): Command =>
   what === 'person' ? { type: 'ask', work, until } : { type: 'sleep', work, until: until ?? 0 }
 
-/** The end of a wait is its success, the expiry of an approval its failure. */
-const timeIsUp = (work: Work): Unstamped =>
-  work.node.operation.kind === 'approval'
-    ? {
-        type: 'node-failed',
-        node: work.key,
-        attempt: 1,
-        failure: {
-          code: 'approval-expired',
-          message: `nobody gave the approval "${work.node.operation.name}" in time`,
-          hint: 'Start a new run, or give the approval a longer `expires`.',
-        },
-      }
-    : succeeded(work, null, null)
+const expired = (work: Work, name: string): Unstamped => ({
+  type: 'node-failed',
+  node: work.key,
+  attempt: 1,
+  failure: {
+    code: 'approval-expired',
+    message: `nobody gave the approval "${name}" in time`,
+    hint: 'Start a new run, or give the approval a longer `expires`.',
+  },
+})
 
 const uncertain = (work: Work): Command => ({
   type: 'record',
@@ -205,10 +218,10 @@ function hold(state: RunState): Command[] {
   const events: Unstamped[] = []
   for (const work of state.active) {
     const because = heldBecause(state, work)
-    if (because === null) continue
+    if (because === null || (work.inFlight && state.cancelling.has(work))) continue
     const idle = work.status.type !== 'running' || !work.inFlight
     if (idle) events.push({ type: 'node-cancelled', node: work.key, because })
-    else if (state.halt?.policy === 'rollback-all' && !state.cancelling.has(work)) {
+    else if (state.halt?.policy === 'rollback-all') {
       state.cancelling.add(work)
       commands.push({ type: 'cancel', work })
     }
@@ -291,8 +304,10 @@ const effectsInFlight = (state: RunState): number => {
 
 /** Nothing to start: is the run at an end, or what does it wait for? */
 function rest(state: RunState): readonly Command[] {
-  const busy = [...state.active].filter(work => work.inFlight && work.status.type === 'running')
-  if (busy.length > 0) return []
+  const busy = [...state.active].some(
+    work => work.inFlight && (work.status.type === 'running' || state.cancelling.has(work)),
+  )
+  if (busy) return []
   if (state.stop === 'interrupt') return [{ type: 'leave' }]
   const rollbackLeft = state.rollbacks.some(rollback => !rollback.finished)
   if (state.aborted && rollbackLeft) return [{ type: 'leave' }]

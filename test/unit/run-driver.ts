@@ -14,7 +14,7 @@ export interface Script {
   /** By key: how its attempts end, one after the other; those beyond succeed. */
   readonly ends?: Readonly<Record<string, readonly ('fail' | 'retry' | 'hang')[]>>
   /** Facts that come in once that many attempts have ended. */
-  readonly then?: readonly { readonly after: number; readonly events: readonly Unstamped[] }[]
+  readonly meanwhile?: readonly { readonly after: number; readonly events: readonly Unstamped[] }[]
 }
 
 const failure = { code: 'made-to-fail', message: 'made to fail' }
@@ -70,6 +70,9 @@ export class Driver {
           this.#fold({ type: 'node-started', node: command.work.key, attempt: command.attempt })
           this.#flying.push(command)
           break
+        case 'conclude':
+          this.tell(...command.events)
+          break
         case 'cancel':
           this.#cancel(command.work)
           break
@@ -120,7 +123,8 @@ export class Driver {
         how: 'performed',
       })
     this.#ended += 1
-    for (const { after, events } of this.#script.then ?? []) if (after === this.#ended) this.tell(...events)
+    for (const { after, events } of this.#script.meanwhile ?? [])
+      if (after === this.#ended) this.tell(...events)
     return true
   }
 

@@ -280,7 +280,7 @@ describe('people', () => {
   it('interrupt: what runs ends, nothing starts, and the run is left', () => {
     const sketch = steps(node('s/one'), node('s/two', { needs: ['s/one'] }))
     const driver = new Driver(sketch, {
-      then: [{ after: 1, events: [{ type: 'stop-asked', by: 'interrupt', who: 'ann' }] }],
+      meanwhile: [{ after: 1, events: [{ type: 'stop-asked', by: 'interrupt', who: 'ann' }] }],
     })
     expect(`\n${driver.go().lines.join('\n')}\n`).toMatchInlineSnapshot(`
       "
