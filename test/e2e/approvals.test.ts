@@ -1,8 +1,11 @@
 /** Whose word counts, when, and once: by the command line, and past it straight into a run's inbox. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { decisionFor, keyOf, personOf, signedBy, smuggle, unsigned, writeApprovers } from '../rig/people.ts'
 import { createProject, type Exit, type TestProject } from '../rig/project.ts'
 import { until } from '../rig/wait.ts'
+
+// Many whole processes each: a busy machine takes its time, and only what hangs comes to this.
+vi.setConfig({ testTimeout: 180_000 })
 
 const open: TestProject[] = []
 afterEach(async () => {

@@ -1,10 +1,13 @@
 /** The command line with runs behind it: finished, failed, waiting, tampered with; for people and as JSON. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type SchemaName, validate } from '../../runner/load/validate.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { createProject, type Exit, type TestProject } from '../rig/project.ts'
+
+// Many whole processes each: a busy machine takes its time, and only what hangs comes to this.
+vi.setConfig({ testTimeout: 180_000 })
 
 const open: TestProject[] = []
 afterEach(async () => {

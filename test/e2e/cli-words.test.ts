@@ -2,10 +2,13 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { COMMANDS } from '../../runner/cli/commands.ts'
 import { ownPackage } from '../../runner/load/own-package.ts'
 import { createProject, type TestProject } from '../rig/project.ts'
+
+// Many whole processes each: a busy machine takes its time, and only what hangs comes to this.
+vi.setConfig({ testTimeout: 180_000 })
 
 const definition = `
 import { release } from 'release-as-code'
