@@ -151,7 +151,7 @@ class Engine {
         this.#stop(command.work, { type: 'cancelled', because: this.#state.halt?.cause ?? 'cancel' })
         return null
       case 'idle':
-        return this.#mayLeave(command.until) ? this.#leave('waiting', command.waiting) : null
+        return this.#mayLeave(command) ? this.#leave('waiting', command.waiting) : null
       case 'leave':
         return this.#leave('interrupted', [])
       case 'finished':
@@ -160,9 +160,13 @@ class Engine {
   }
 
   /** Whether patience is at its end; if not, sees to it that the question is asked again when it is. */
-  #mayLeave(until: number | null): boolean {
+  #mayLeave({ until, waiting }: Extract<Command, { type: 'idle' }>): boolean {
     const { patience, now } = this.#options
-    if (this.#decisions.length > 0 || this.#deciding || patience === Infinity) return false
+    if (this.#decisions.length > 0 || this.#deciding) return false
+    // Nobody can say to this runner what became of a cut-off step: that is a resume's question.
+    const isUncertain = (key: string): boolean => this.#state.works.get(key)?.status.type === 'uncertain'
+    if (waiting.every(isUncertain)) return this.#nothingUnread()
+    if (patience === Infinity) return false
     this.#idleSince ??= now()
     const deadline = this.#idleSince + patience
     if (until !== null && until <= Math.max(deadline, now() + NEAR)) return false
@@ -281,7 +285,8 @@ class Engine {
         this.#nextDecision()
         return
       case 'stop':
-        if (this.#state.stop === null) {
+        // A cancel is meant for the run and outlives the runner that a Ctrl-C ends.
+        if (this.#state.stop === null || (this.#state.stop === 'interrupt' && signal.by === 'cancel')) {
           this.#record([{ type: 'stop-asked', by: signal.by, who: signal.who }])
         }
         return

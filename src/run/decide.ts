@@ -231,6 +231,8 @@ function hold(state: RunState): Command[] {
 }
 
 function launch(state: RunState, now: number): Command[] {
+  // Nothing is taken out of the queue by a runner that is about to leave: a cancel may still keep it.
+  if (state.stop === 'interrupt' || state.aborted) return []
   const commands: Command[] = []
   const leftOut: Unstamped[] = []
   let running = effectsInFlight(state)
@@ -272,8 +274,7 @@ function mayStart(state: RunState, work: Work): boolean {
     work.status.type === 'retrying'
       ? work.due
       : work.status.type === 'pending' && work.open === 0 && !work.inFlight
-  const leaving = state.stop === 'interrupt' || state.aborted
-  return due && !leaving && heldBecause(state, work) === null
+  return due && heldBecause(state, work) === null
 }
 
 function begin(work: Work, now: number): Command[] {
