@@ -218,14 +218,17 @@ function revisionOf(lowering: Lowering, component: ResolvedComponent): Revision 
   }
 }
 
+/** Each batch of them is a node: what is more than this was mistyped, and would be a plan that nobody can read. */
+const MOST_INSTANCES = 10_000
+
 function instancesOf(context: CompileContext, component: ResolvedComponent, environment: string): number {
   const { instances } = component.model
   const count = typeof instances === 'number' ? instances : (instances[environment] ?? 1)
-  if (Number.isInteger(count) && count >= 1) return count
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_INSTANCES) return count
   context.report({
     code: 'not-a-count',
     message: `${component.name} is to have ${count} instances in ${environment}`,
-    hint: 'Instances are a whole number from 1.',
+    hint: `Instances are a whole number from 1${count > MOST_INSTANCES ? ` to ${MOST_INSTANCES}` : ''}.`,
     at: component.model.at,
   })
   return 1

@@ -5,11 +5,18 @@ import type { Millis } from '../plan/plan.ts'
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** `'30m'` to milliseconds; null where it is no duration: a number of 0 or more, then ms, s, m, h or d. */
+/** A hundred years: what is longer was mistyped, and its end is further off than a calendar can tell. */
+const LONGEST: Millis = 36_525 * UNITS.d
+
+/**
+ * `'30m'` to milliseconds; null where it is no duration: a number of 0 or more, then ms, s, m, h or d, and no more
+ * than a hundred years.
+ */
 export function parseDuration(text: string): Millis | null {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
   if (match === null) return null
-  return Math.round(Number(match[1]) * UNITS[match[2] as keyof typeof UNITS])
+  const millis = Math.round(Number(match[1]) * UNITS[match[2] as keyof typeof UNITS])
+  return millis <= LONGEST ? millis : null
 }
 
 /** Milliseconds to what a person would write: `90s`, `1.5s`, `2h`. */
