@@ -58,6 +58,8 @@ export class Judge {
   readonly #done: string[] = []
   readonly #waits = new Map<string, number>()
   readonly #approvals = new Map<string, Set<string>>()
+  /** Begun, and known to have failed or allowed to begin again. */
+  readonly #answered = new Set<string>()
   #count = 0
 
   constructor(kase: Case) {
@@ -131,9 +133,14 @@ export class Judge {
     switch (event.type) {
       case 'node-started':
         demand(!this.#ended(event.node), 'never again', () => `${event.node} has ended and was started again`)
+        this.#mayRepeat(event.node)
         this.fate.set(event.node, 'begun')
         this.#attempt.set(event.node, event.attempt)
         if (!isRollback(event.node)) this.owed.add(event.node)
+        return
+      case 'node-retrying':
+      case 'node-rerun':
+        this.#answered.add(event.node)
         return
       case 'node-waiting':
         this.#waits.set(event.node, event.at)
@@ -167,6 +174,14 @@ export class Judge {
       default:
         return
     }
+  }
+
+  /** A step that was cut off, and can be neither asked nor repeated, begins again only when a person says so. */
+  #mayRepeat(key: string): void {
+    const node = this.#nodes.get(key)
+    const blind = node?.kind === 'step' && node.redo === undefined
+    const cutOff = this.fate.get(key) === 'begun' && !this.#answered.delete(key)
+    demand(!blind || !cutOff, 'uncertain', () => `${key} was cut off and began again without anybody's word`)
   }
 
   #succeeds(event: Extract<RunEvent, { type: 'node-succeeded' }>): void {
