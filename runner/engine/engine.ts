@@ -363,6 +363,8 @@ class Engine {
     while (this.#recording > 0) {
       const happened = await this.#port.next()
       if (happened.type === 'recorded') this.#recording -= 1
+      // A word that was being judged when the run was left is on record: whoever asks for the state is told so.
+      if (happened.type === 'completed') for (const event of happened.events) this.#evolve(event)
     }
   }
 }

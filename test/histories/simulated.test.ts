@@ -46,3 +46,5 @@ describe('where rollbacks meet', () => {
   for (const seed of [179, 1134, 1338, 1916, 1947, 2372, 4700])
     it(`case ${seed}`, () => holds(generate(seed)))
 })
+
+it('state is the fold: a word that is judged while the run is left', () => holds(generate(101812)))
