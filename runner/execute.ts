@@ -148,7 +148,7 @@ async function runOn(
       perform: createPerformer(world),
       signatures: await openSignatures(plan),
       patience: execution.patience,
-      now: Date.now,
+      now: () => ground.time(),
     })
   } finally {
     interrupts.stop()

@@ -12,6 +12,8 @@
  *      The answer's record names the signal, so that it is answered once even if its file outlives that record.
  *  G5. After a failed or refused append nothing is recorded, performed or yielded any more, but the failure:
  *      `lease-lost` where another runner has the run, a rejection of `next` otherwise.
+ *  G6. Time never goes back: where the wall clock does, the run's stands still until that has caught up, and a sleep
+ *      ends when as much real time has gone by as was left of it. Where the wall clock jumps ahead, the run's follows.
  */
 import { type ReleaseError, StateError } from '../../src/errors.ts'
 import type { RunEvent, Unstamped } from '../../src/run/events.ts'
@@ -48,6 +50,8 @@ export interface EmbeddedGroundOptions {
 export interface EmbeddedGround extends DurablePort {
   /** How many bytes of an unfinished append a crash had left; they were cut off. */
   readonly cut: number
+  /** The time that events are stamped with, in milliseconds since 1970 (G6). */
+  time(): number
   /** A signal from this very process (Ctrl-C), under the key `run`. */
   interrupt(signal: Signal): void
   /** Ends timers, aborts what runs, waits for what was handed to the journal, and closes it. */
@@ -86,6 +90,8 @@ class Ground implements EmbeddedGround {
   #queue: Happened[] = []
   #waiter: PromiseWithResolvers<Happened> | null = null
   #end: ReleaseError | null = null
+  /** The latest time that was read or recorded. */
+  #latest: number
 
   constructor(options: EmbeddedGroundOptions, opened: OpenedJournal) {
     this.#options = options
@@ -93,6 +99,7 @@ class Ground implements EmbeddedGround {
     this.#journal = opened.journal
     this.cut = opened.cut
     this.history = opened.entries.map(entry => entry.event)
+    this.#latest = this.history.reduce((latest, { at }) => Math.max(latest, at), 0)
     for (const { key, event } of opened.entries) {
       if (key !== null) this.#outcomes.set(key, [...(this.#outcomes.get(key) ?? []), event])
     }
@@ -121,12 +128,22 @@ class Ground implements EmbeddedGround {
   sleep(key: string, until: number): void {
     const call = { kind: 'sleep' as const, stop: () => {} }
     this.#begin(key, call)
-    const look = (): void => {
-      const left = until - this.#clock.now()
-      if (left <= 0) this.#happen({ type: 'slept', key })
-      else call.stop = this.#clock.after(Math.min(left, LONGEST_NAP), look)
+    const look = (patience: number): void => {
+      const left = Math.min(patience, until - this.time())
+      if (left <= 0) {
+        this.#latest = Math.max(this.#latest, until)
+        this.#happen({ type: 'slept', key })
+        return
+      }
+      const nap = Math.min(left, LONGEST_NAP)
+      call.stop = this.#clock.after(nap, () => look(patience - nap))
     }
-    look()
+    look(until - this.time())
+  }
+
+  time(): number {
+    this.#latest = Math.max(this.#latest, this.#clock.now())
+    return this.#latest
   }
 
   awaitSignal(key: string): void {
@@ -146,7 +163,7 @@ class Ground implements EmbeddedGround {
   now(key: string): void {
     this.#begin(key, { kind: 'now' })
     void this.#mailbox.looked().then(() => {
-      if (this.#open.get(key)?.kind === 'now') this.#happen({ type: 'now', key, at: this.#clock.now() })
+      if (this.#open.get(key)?.kind === 'now') this.#happen({ type: 'now', key, at: this.time() })
     })
   }
 
@@ -199,7 +216,7 @@ class Ground implements EmbeddedGround {
     unstamped: readonly Unstamped[],
     { key, answers }: { key?: string; answers: 'all' | 'by-node' | 'none' },
   ): Promise<readonly RunEvent[]> {
-    const at = this.#clock.now()
+    const at = this.time()
     const events = unstamped.map(event => ({ ...event, at }) as RunEvent)
     const acks = this.#mailbox.answer(answers === 'none' ? [] : keysOf(events, answers))
     for (const event of events) this.#options.faults?.(`journal:before-append:${event.type}`)
