@@ -71,9 +71,13 @@ function tailsOf(work: Work, { undoable, pending, before, prefix }: Order): Read
   for (const dependent of work.dependents) {
     if (dependent.rollback !== null) continue
     const earlier = pending.get(dependent.key)
-    if (undoable.has(dependent)) tails.add(prefix + dependent.key)
-    else if (earlier !== undefined) tails.add(earlier)
-    else for (const key of before.get(dependent) ?? []) tails.add(key)
+    if (undoable.has(dependent)) {
+      tails.add(prefix + dependent.key)
+      continue
+    }
+    // An earlier rollback's undoing does not wait for what only this one takes back: both are waited for here.
+    if (earlier !== undefined) tails.add(earlier)
+    for (const key of before.get(dependent) ?? []) tails.add(key)
   }
   return tails
 }
