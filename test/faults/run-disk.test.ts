@@ -8,7 +8,7 @@
  */
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { verifyJournal } from '../../runner/journal/read.ts'
 import { cutOff, inLanes } from '../rig/crash.ts'
 import type { Exit, TestProject } from '../rig/project.ts'
@@ -17,7 +17,7 @@ import { countedSteps, effectsLeft, forget } from './small-run.ts'
 
 const HOUR = 3_600_000
 const missing = straceMissing()
-if (missing !== null) console.warn(`SKIPPED: ${missing}`)
+beforeEach(({ skip }) => skip(missing !== null, missing ?? ''))
 
 const projects: TestProject[] = []
 afterAll(async () => {
@@ -140,7 +140,7 @@ const restore = (project: TestProject): void => {
 const inRun = (project: TestProject, names: readonly string[]): readonly string[] =>
   names.map(name => join(project.folderOf(runOf(project)!), name))
 
-describe.skipIf(missing !== null)('a disk that fails once', () => {
+describe('a disk that fails once', () => {
   test(
     'in a run: whatever is written, synced or renamed',
     async () => {
