@@ -16,7 +16,7 @@ import { openDisplay } from '../../runner/display.ts'
 import { execute } from '../../runner/execute.ts'
 import { createRun } from '../../runner/journal/run-store.ts'
 import type { ReleaseModel } from '../../src/definition/model.ts'
-import { sealPlan } from '../../src/plan/canonical.ts'
+import { sealPlan, type UnsealedPlan } from '../../src/plan/canonical.ts'
 import { PLAN_FORMAT, type Plan } from '../../src/plan/plan.ts'
 import { createScrubber } from '../../src/run/scrub.ts'
 
@@ -78,19 +78,19 @@ function planOf(count: number): Plan {
       check: { kind: 'command' as const, command: { argv: ['true'], cwd: '' } },
     },
   }))
-  const unsealed = {
+  const unsealed: UnsealedPlan = {
     format: PLAN_FORMAT,
     release: { name: 'bench', version: '1.0.0' },
     bundle: '0'.repeat(64),
     params: {},
-    policy: 'stop' as const,
+    policy: 'stop',
     concurrency: atOnce,
     components: [],
     environments: [],
     secrets: [],
     approvers: null,
     facts: { live: {}, sources: {} },
-    stages: [{ name: 'all', after: [], policy: 'stop' as const }],
+    stages: [{ name: 'all', after: [], policy: 'stop' }],
     nodes,
     positions: {},
   }

@@ -8,7 +8,7 @@
  *       same start time or a member that carries the recorded token.
  *  CH2. What fell between the start of a process and its record is found by the token in its environment.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StateError } from '../../../src/errors.ts'
 import { defaultGrace, endProcesses, tokenVariable } from './process-group.ts'
@@ -31,18 +31,28 @@ export function recordChild(dir: string, pid: number, token: string): () => void
   const startTime = processInfo(pid)?.startTime ?? null
   const record: ChildRecord = { pid, startTime, boot: bootId(), token }
   try {
-    mkdirSync(dir, { recursive: true })
-    writeFileSync(file, JSON.stringify(record))
+    writeInto(dir, file, JSON.stringify(record))
   } catch (error) {
     throw unrecordable(file, error as Error)
   }
   return () => forget(file)
 }
 
+/** For every command but a run's first the folder is there, and asking costs as much as writing. */
+function writeInto(dir: string, file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    mkdirSync(dir, { recursive: true })
+    writeFileSync(file, text)
+  }
+}
+
 /** A record that cannot be removed does no harm: its group has ended, and none like it is taken for it (CH1). */
 function forget(file: string): void {
   try {
-    rmSync(file, { force: true })
+    unlinkSync(file)
   } catch {
     // The next runner removes the whole folder.
   }

@@ -47,7 +47,13 @@ export function variableOf(pid: number, name: string): string | null {
 }
 
 /** Names this start of the machine: pids and start times of another one mean nothing. */
-export const bootId = (): string | null => readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? null
+export function bootId(): string | null {
+  // No process outlives the start of the machine that it runs on.
+  boot ??= readOrNull('/proc/sys/kernel/random/boot_id')?.trim()
+  return boot ?? null
+}
+
+let boot: string | undefined
 
 /** Whether there is such a process, or such a group where the number is negative: zombies count. */
 export function canSignal(pid: number): boolean {
