@@ -183,9 +183,8 @@ function now(instances: readonly Instance[]): string {
 async function replace(attempt: Attempt, operation: ReplaceOperation): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
   const { revision, from, to, maxUnavailable } = operation
-  if (attempt.task.recover) {
-    const observed = await platform.observe(environment, component)
-    if (isSo(observed, revision, from, to)) return done(null, 'found to be so already', 'observed')
+  if (isSo(await platform.observe(environment, component), revision, from, to)) {
+    return done(null, 'found to be so already', 'observed')
   }
   await platform.converge({ environment, component, from, to, revision, maxUnavailable }, context)
   return done(
@@ -213,8 +212,9 @@ async function verify(attempt: Attempt, operation: VerifyOperation): Promise<Don
     const beyond = { environment, component, from: instances, to: end, revision: null, maxUnavailable: 0 }
     await platform.converge(beyond, context)
   }
-  const after = await platform.observe(environment, component)
-  if (isSo(after, revision, 0, instances)) return done(null, `${instances} healthy on ${revision.version}`)
+  const how = end > instances ? 'performed' : 'observed'
+  const after = how === 'performed' ? await platform.observe(environment, component) : observed
+  if (isSo(after, revision, 0, instances)) return done(null, `${instances} healthy on ${revision.version}`, how)
   throw new ReleaseError('not-as-asked', `${component} in ${environment}: ${shortfall(after, operation)}`, {
     hint: 'See the instance logs: `release local status`.',
   })

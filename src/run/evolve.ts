@@ -38,7 +38,8 @@ export function evolve(state: RunState, event: RunEvent): RunState {
     case 'node-succeeded': {
       const work = workOf(state, event.node)
       work.value = event.value
-      work.owed = true
+      // Found to be so at the very first look: it changed nothing, and there is nothing to take back.
+      work.owed = !(event.how === 'observed' && event.attempt === 1)
       state.done += 1
       work.doneOrder = state.done
       return end(state, work, { type: 'succeeded', warning: event.warning })

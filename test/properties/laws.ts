@@ -192,7 +192,8 @@ export class Judge {
       this.owed.delete(targetOf(key))
       return
     }
-    this.owed.add(key)
+    if (event.how === 'observed' && event.attempt === 1) this.owed.delete(key)
+    else this.owed.add(key)
     this.#done.push(key)
     const node = this.#nodes.get(key)!
     if (node.kind === 'wait') {
