@@ -55,16 +55,26 @@ function decoded(show: (text: string) => void, scrubber: Scrubber) {
   }
 }
 
-/** Keeps the last `length` characters; cut only now and then, because every cut copies. */
+/** Pieces that are shorter are put together, so that there are never many. */
+const pieceLength = 4096
+
+/** Keeps the last `length` characters, as pieces: one growing text would be copied again and again, and fill the heap. */
 function createTail(length: number) {
-  let kept = ''
-  const cut = (): string => (kept.length > length ? kept.slice(-length) : kept)
+  const pieces: string[] = []
+  let size = 0
   return {
     add(text: string): void {
-      kept += text.length > length ? text.slice(-length) : text
-      if (kept.length > 4 * length) kept = cut()
+      const last = pieces.at(-1)
+      if (last !== undefined && last.length < pieceLength) pieces[pieces.length - 1] = last + text
+      else pieces.push(text)
+      size += text.length
+      while (size - pieces[0]!.length >= length) size -= pieces.shift()!.length
     },
     /** Half a character at the cut is left out. */
-    text: (): string => cut().replace(/^[\uDC00-\uDFFF]/, ''),
+    text: (): string =>
+      pieces
+        .join('')
+        .slice(-length)
+        .replace(/^[\uDC00-\uDFFF]/, ''),
   }
 }
