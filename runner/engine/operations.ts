@@ -214,7 +214,8 @@ async function verify(attempt: Attempt, operation: VerifyOperation): Promise<Don
   }
   const how = end > instances ? 'performed' : 'observed'
   const after = how === 'performed' ? await platform.observe(environment, component) : observed
-  if (isSo(after, revision, 0, instances)) return done(null, `${instances} healthy on ${revision.version}`, how)
+  if (isSo(after, revision, 0, instances))
+    return done(null, `${instances} healthy on ${revision.version}`, how)
   throw new ReleaseError('not-as-asked', `${component} in ${environment}: ${shortfall(after, operation)}`, {
     hint: 'See the instance logs: `release local status`.',
   })
