@@ -225,7 +225,8 @@ export function commandsContract(name: string, make: MakeCommands): void {
       expect(printed).not.toMatch(/hunter2-hunter2|aHVudGVyMi1odW50ZXIy/)
       // Once on each stream, once in base64; the streams may mingle between.
       expect(printed.match(/\[secret TOKEN\]/g)).toHaveLength(3)
-      expect(printed).toContain('no rest: hunter2-hun')
+      expect(printed).toContain('no rest: ')
+      expect(printed).toMatch(/hunter2-hun(?!ter)/)
     })
 
     it('keeps characters whole that are written byte by byte', async () => {
