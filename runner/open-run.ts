@@ -11,7 +11,7 @@ import type { RunState } from '../src/run/state.ts'
 import { onState } from './journal/on-state.ts'
 import { readJournal } from './journal/read.ts'
 import { adoptedFolder, openRun, type RunFolder, type RunMeta, readMeta } from './journal/run-store.ts'
-import { parsePlan } from './plan-file.ts'
+import { parseOwnPlan } from './plan-file.ts'
 
 export interface OpenedRun {
   readonly folder: RunFolder
@@ -29,8 +29,7 @@ export async function openedRun(stateFolder: string, run: string | undefined): P
   const [meta, { events }] = await Promise.all([readMeta(folder), readJournal(folder.journal)])
   const current = currentPlan(events, meta)
   const kept = current === meta.plan ? folder : adoptedFolder(folder, current)
-  const plan = await readPlanOf(folder, kept.plan)
-  if (plan.hash !== current) throw damaged(folder, kept.plan, `it is not the plan that the journal names`)
+  const plan = await readPlanOf(folder, { path: kept.plan, hash: current })
   const state = told(folder, () => foldRun(plan, events))
   return { folder, bundle: kept.bundle, meta, plan, events, state }
 }
@@ -59,11 +58,20 @@ export function told<T>(folder: RunFolder, fold: () => T): T {
 const currentPlan = (events: readonly RunEvent[], meta: RunMeta): Sha256 =>
   events.findLast(event => event.type === 'plan-adopted')?.plan ?? meta.plan
 
-async function readPlanOf(folder: RunFolder, path: string): Promise<Plan> {
+async function readPlanOf(
+  folder: RunFolder,
+  { path, hash }: { readonly path: string; readonly hash: Sha256 },
+): Promise<Plan> {
   if (!existsSync(path)) throw damaged(folder, path, `${path} is gone`)
   const text = await onState(path, () => readFile(path, 'utf8'))
+  const plan = parse(folder, path, text)
+  if (plan.hash === hash) return plan
+  throw damaged(folder, path, 'it is not the plan that the journal names')
+}
+
+function parse(folder: RunFolder, path: string, text: string): Plan {
   try {
-    return await parsePlan(path, text)
+    return parseOwnPlan(path, text)
   } catch (cause) {
     throw damaged(folder, path, (cause as Error).message, cause)
   }

@@ -2,6 +2,7 @@
  * A plan in a file: read, upgraded, validated, and known to be unchanged since it was made.
  */
 import { readFile } from 'node:fs/promises'
+import type { Diagnostic } from '../src/diagnostic.ts'
 import { InputError } from '../src/errors.ts'
 import { isIntact } from '../src/plan/canonical.ts'
 import type { Plan } from '../src/plan/plan.ts'
@@ -16,6 +17,26 @@ export async function readPlanFile(path: string): Promise<Plan> {
 
 /** The plan that a text is; `path` is for messages. @throws InputError as {@link readPlanFile} */
 export async function parsePlan(path: string, text: string): Promise<Plan> {
+  const json = readIntact(path, text)
+  return upgraded(json, await validate('plan', json))
+}
+
+/**
+ * A plan whose hash is known from a journal of ours. Its structure is not asked again: what has this hash is what was
+ * compiled, and compiling the schema would take longer than everything else that most commands do.
+ */
+export function parseOwnPlan(path: string, text: string): Plan {
+  return upgraded(readIntact(path, text), [])
+}
+
+function upgraded(json: unknown, diagnostics: readonly Diagnostic[]): Plan {
+  const read = readPlan(json, { validate: () => diagnostics })
+  if (!read.ok) throw new InputError(read.diagnostics)
+  return read.plan
+}
+
+/** @throws InputError `plan-unreadable`, `plan-changed` */
+function readIntact(path: string, text: string): unknown {
   const json = readJson(path, text)
   if (!isIntact(json as Plan, sha256)) {
     throw problem(
@@ -24,10 +45,7 @@ export async function parsePlan(path: string, text: string): Promise<Plan> {
       'Make the plan again.',
     )
   }
-  const diagnostics = await validate('plan', json)
-  const read = readPlan(json, { validate: () => diagnostics })
-  if (!read.ok) throw new InputError(read.diagnostics)
-  return read.plan
+  return json
 }
 
 async function readText(path: string): Promise<string> {
