@@ -31,7 +31,7 @@ export async function adoptPlan(opened: OpenedRun): Promise<Adopted> {
   const { meta, plan: old, folder } = opened
   const project = await findProject(meta.definition, { cwd: meta.root })
   const params = Object.entries(old.params).map(([name, value]) => `${name}=${String(value)}`)
-  const { plan: made, loaded } = await requirePlan({ project, params })
+  const { plan: made, loaded } = await requirePlan({ project, params, concurrency: null })
   // What runs now is what this run has made of it; what the plan began from stays what it was.
   const plan = sealPlan({ ...made, facts: { ...made.facts, live: old.facts.live } }, sha256)
   refuseChanged(opened, plan)

@@ -14,6 +14,8 @@ export interface PlanRequest {
   readonly project: Project
   /** As typed on the command line: `name=value`. */
   readonly params: readonly string[]
+  /** How many effects may be in flight at once; null: as the definition says. */
+  readonly concurrency: number | null
 }
 
 export interface Planned {
@@ -28,7 +30,8 @@ export async function planRelease(request: PlanRequest): Promise<Planned> {
   const { project } = request
   const params = readParamArguments(request.params)
   const loaded = await loadDefinition(project, { types: 'check' })
-  const input: CompileInput = { model: loaded.definition, params, locate: loaded.locate }
+  const { concurrency } = request
+  const input: CompileInput = { model: loaded.definition, params, concurrency, locate: loaded.locate }
   const resolved = resolveRelease(input)
   const facts = await readFacts(resolved, {
     project,

@@ -1,7 +1,7 @@
-import { findProject } from '../load/project.ts'
 import { planRelease } from '../plan-release.ts'
 import type { Command } from './command.ts'
 import { print } from './io.ts'
+import { PLAN_OPTIONS, planRequest } from './planning.ts'
 
 /** `release check`: everything that is wrong with a definition, at once. Exit 0, or 2 where anything is an error. */
 export const check: Command = {
@@ -9,15 +9,12 @@ export const check: Command = {
   usage: '[FILE]',
   summary: 'Says everything that is wrong with a definition: types, names, graph, safety.',
   example: 'release check releases/phoenix.ts',
-  options: { param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' } },
+  options: PLAN_OPTIONS,
   takes: [0, 1],
   run: async (invocation, io) => {
-    const state = invocation.text('state')
-    const project = await findProject(invocation.args[0], {
-      cwd: io.cwd,
-      ...(state === undefined ? {} : { state }),
-    })
-    const { diagnostics, plan } = await planRelease({ project, params: invocation.list('param') })
+    const request = await planRequest(invocation, io)
+    const { project } = request
+    const { diagnostics, plan } = await planRelease(request)
     const { renderDiagnostics } = await import('../load/code-frame.ts')
     const errors = diagnostics.filter(d => d.severity === 'error').length
     const warnings = diagnostics.length - errors

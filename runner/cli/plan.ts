@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
-import { findProject } from '../load/project.ts'
 import { readPlanFile } from '../plan-file.ts'
 import { requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
 import type { Io } from './io.ts'
+import { PLAN_OPTIONS, planRequest } from './planning.ts'
 
 const FORMATS = ['text', 'json', 'mermaid', 'dot'] as const
 type Format = (typeof FORMATS)[number]
@@ -18,7 +18,7 @@ export const plan: Command = {
   summary: 'Shows what a release would do, or with --against what is different from an older plan.',
   example: 'release plan releases/phoenix.ts --format mermaid --out plan.mmd',
   options: {
-    param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' },
+    ...PLAN_OPTIONS,
     format: { value: 'FORMAT', help: `${FORMATS.join(', ')} (text)` },
     out: { value: 'FILE', help: 'write it there instead of to stdout' },
     against: { value: 'PLAN', help: 'an older plan as JSON: say what is added, removed and changed' },
@@ -26,12 +26,9 @@ export const plan: Command = {
   takes: [0, 1],
   run: async (invocation, io) => {
     const format = readFormat(invocation, io)
-    const state = invocation.text('state')
-    const project = await findProject(invocation.args[0], {
-      cwd: io.cwd,
-      ...(state === undefined ? {} : { state }),
-    })
-    const { plan: made, diagnostics } = await requirePlan({ project, params: invocation.list('param') })
+    const request = await planRequest(invocation, io)
+    const { project } = request
+    const { plan: made, diagnostics } = await requirePlan(request)
     if (diagnostics.length > 0) {
       const { renderDiagnostics } = await import('../load/code-frame.ts')
       io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)

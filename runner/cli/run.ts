@@ -4,11 +4,12 @@ import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { whoami } from '../identity.ts'
 import { createRun, readMeta } from '../journal/run-store.ts'
-import { findProject, type Project } from '../load/project.ts'
+import type { Project } from '../load/project.ts'
 import { readPlanFile } from '../plan-file.ts'
-import { type Planned, requirePlan } from '../plan-release.ts'
+import { type Planned, type PlanRequest, requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, nearest, wrong } from './command.ts'
 import type { Io } from './io.ts'
+import { PLAN_OPTIONS, planRequest } from './planning.ts'
 import { attached, beginning, readPatience, runAndShow, WAIT_OPTION } from './running.ts'
 
 /** `release run`: runs a release to its end, or until only a person or a time is waited for (exit 3). */
@@ -18,7 +19,7 @@ export const run: Command = {
   summary: 'Runs a release. What was done is remembered: whatever happens, `release resume` goes on.',
   example: 'release run releases/phoenix.ts --param version=3.0.0 --yes',
   options: {
-    param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' },
+    ...PLAN_OPTIONS,
     plan: { value: 'PLAN', help: 'run exactly this saved plan; refused when the world has changed since' },
     only: { value: 'STAGE', many: true, help: 'only this stage, and every gate and approval that guards it' },
     yes: { short: 'y', help: 'a protected environment may be changed without asking' },
@@ -27,12 +28,9 @@ export const run: Command = {
   takes: [0, 1],
   run: async (invocation, io) => {
     const patience = readPatience(invocation, io)
-    const state = invocation.text('state')
-    const project = await findProject(invocation.args[0], {
-      cwd: io.cwd,
-      ...(state === undefined ? {} : { state }),
-    })
-    const planned = await planToRun(invocation, io, project)
+    const request = await planRequest(invocation, io)
+    const { project } = request
+    const planned = await planToRun(invocation, io, request)
     const { plan } = planned
     const only = readOnly(invocation, plan)
     await confirmProtected(invocation, io, { plan, only })
@@ -66,16 +64,21 @@ export const run: Command = {
 
 type ToRun = Planned & { readonly plan: Plan }
 
-async function planToRun(invocation: Invocation, io: Io, project: Project): Promise<ToRun> {
+async function planToRun(invocation: Invocation, io: Io, request: PlanRequest): Promise<ToRun> {
   const saved = invocation.text('plan')
   const wanted = saved === undefined ? null : await readPlanFile(resolve(io.cwd, saved))
-  const given = invocation.list('param')
-  const params = wanted === null || given.length > 0 ? given : paramsOf(wanted)
-  const planned = await requirePlan({ project, params })
-  await warn(planned, io, project)
+  const planned = await requirePlan(wanted === null ? request : likeSaved(request, wanted))
+  await warn(planned, io, request.project)
   if (wanted !== null && wanted.hash !== planned.plan.hash) throw await stale(wanted, planned.plan)
   return planned
 }
+
+/** What is not said anew is as the saved plan has it. */
+const likeSaved = (request: PlanRequest, saved: Plan): PlanRequest => ({
+  ...request,
+  params: request.params.length > 0 ? request.params : paramsOf(saved),
+  concurrency: request.concurrency ?? saved.concurrency,
+})
 
 const paramsOf = (plan: Plan): readonly string[] =>
   Object.entries(plan.params).map(([name, value]) => `${name}=${String(value)}`)

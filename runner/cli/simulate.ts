@@ -1,12 +1,11 @@
-import { InputError } from '../../src/errors.ts'
-import { findProject } from '../load/project.ts'
 import { requirePlan } from '../plan-release.ts'
 import { readDurations } from '../simulate/durations.ts'
 import { simulate as simulatePlan } from '../simulate/simulate.ts'
 import { renderSimulation } from '../views/simulation-text.ts'
 import { painterOf } from '../views/terminal-text.ts'
-import { type Command, type Invocation, wrong } from './command.ts'
+import type { Command } from './command.ts'
 import { type Io, print } from './io.ts'
+import { PLAN_OPTIONS, planRequest, readCount } from './planning.ts'
 
 /** `release simulate`: exit 0 where every failure ends as its policy promises, 1 where there is a hole. */
 export const simulate: Command = {
@@ -16,20 +15,17 @@ export const simulate: Command = {
     'Runs the plan in virtual time, fails every node in every way and kills the runner at every write: proves that each case ends as its policy promises, or names the hole.',
   example: 'release simulate releases/phoenix.ts',
   options: {
-    param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' },
+    ...PLAN_OPTIONS,
     seeds: { value: 'N', help: 'orders of events tried for each case (1)' },
     most: { value: 'N', help: 'cases at the most; beyond, an even sample (2000)' },
   },
   takes: [0, 1],
   run: async (invocation, io) => {
-    const seeds = readCount(invocation, 'seeds', 1)
-    const most = readCount(invocation, 'most', 2000)
-    const state = invocation.text('state')
-    const project = await findProject(invocation.args[0], {
-      cwd: io.cwd,
-      ...(state === undefined ? {} : { state }),
-    })
-    const { plan } = await requirePlan({ project, params: invocation.list('param') })
+    const seeds = readCount(invocation, 'seeds') ?? 1
+    const most = readCount(invocation, 'most') ?? 2000
+    const request = await planRequest(invocation, io)
+    const { project } = request
+    const { plan } = await requirePlan(request)
     const durations = await readDurations(project.state, plan.release.name)
     const result = await simulatePlan({
       plan,
@@ -45,16 +41,6 @@ export const simulate: Command = {
     })
     return result.holes.length === 0 ? 0 : 1
   },
-}
-
-function readCount(invocation: Invocation, name: string, fallback: number): number {
-  const text = invocation.text(name)
-  if (text === undefined) return fallback
-  const count = Number(text)
-  if (Number.isSafeInteger(count) && count >= 1) return count
-  throw new InputError([
-    wrong('not-a-count', `--${name} ${text}: a whole number from 1 was expected`, `Write --${name} 10.`),
-  ])
 }
 
 /** A line that counts, on a terminal and only when it takes longer than a second. */

@@ -10,7 +10,7 @@ import type { Diagnostic } from '../../src/diagnostic.ts'
 import { ownPackage } from './own-package.ts'
 
 /** `schemas/NAME.schema.json` in our package. */
-export type SchemaName = 'plan' | 'event' | 'report'
+export type SchemaName = 'plan' | 'event' | 'line' | 'report'
 
 const compiled = new Map<SchemaName, Promise<ValidateFunction>>()
 
@@ -30,10 +30,13 @@ export async function validate(name: SchemaName, value: unknown): Promise<readon
 
 async function compileSchema(name: SchemaName): Promise<ValidateFunction> {
   const { Ajv2020 } = await import('ajv/dist/2020.js')
-  const path = join(ownPackage().root, 'schemas', `${name}.schema.json`)
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false })
-  return ajv.compile(JSON.parse(readFileSync(path, 'utf8')) as object)
+  if (name === 'line') ajv.addSchema(readSchema('event'))
+  return ajv.compile(readSchema(name))
 }
+
+const readSchema = (name: SchemaName): object =>
+  JSON.parse(readFileSync(join(ownPackage().root, 'schemas', `${name}.schema.json`), 'utf8')) as object
 
 const ALTERNATIVES = new Set(['anyOf', 'oneOf'])
 

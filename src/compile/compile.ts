@@ -40,6 +40,8 @@ export interface CompileInput {
   readonly model: ReleaseModel
   /** As typed on the command line, by name. */
   readonly params: Readonly<Record<string, string>>
+  /** How many effects may be in flight at once; left out: as the definition says. */
+  readonly concurrency?: number | null
   readonly locate: (at: CallSite) => Span | undefined
 }
 
@@ -51,6 +53,7 @@ export interface ResolvedRelease {
   readonly environments: readonly EnvironmentModel[]
   /** Which component goes to which environment, by name. */
   readonly targets: readonly { readonly environment: string; readonly component: string }[]
+  readonly concurrency: number
   readonly context: CompileContext
 }
 
@@ -82,7 +85,9 @@ export function resolveRelease(input: CompileInput): ResolvedRelease {
   const components = resolveComponents(model, version, context)
   const environments = environmentsOf(model, context)
   const held = new Set(components.map(component => component.name))
-  return { model, version, components, environments, targets: targetsOf(model, held), context }
+  const concurrency = input.concurrency ?? model.concurrency ?? DEFAULT_CONCURRENCY
+  const targets = targetsOf(model, held)
+  return { model, version, components, environments, targets, concurrency, context }
 }
 
 /** Second half: the nodes, what is dangerous about them, and the plan. */
@@ -109,7 +114,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
     bundle: facts.bundle,
     params: Object.fromEntries(context.params),
     policy,
-    concurrency: model.concurrency ?? DEFAULT_CONCURRENCY,
+    concurrency: resolved.concurrency,
     components: resolved.components.map(component => planComponent(component, facts)),
     environments: resolved.environments.map(environment => planEnvironment(environment, model)),
     secrets: secrets.map(planSecret),

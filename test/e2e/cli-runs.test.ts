@@ -148,13 +148,22 @@ describe('a finished run', () => {
       .trimEnd()
       .split('\n')
       .map(line => JSON.parse(line) as { type: string })
+    for (const line of lines) expect(await validate('line', line)).toEqual([])
     const events = lines.filter(({ type }) => type !== 'output')
-    for (const event of events) expect(await validate('event', event)).toEqual([])
     expect(events.at(0)).toMatchObject({ type: 'run-started', release: 'build' })
     expect(events.at(-1)).toMatchObject({ type: 'run-finished', outcome: 'succeeded' })
     const { run: id } = events[0] as unknown as { run: string }
     expect(events).toEqual(await project.events(id))
   })
+})
+
+test('--concurrency goes into the plan, and is a whole number from 1', async () => {
+  const project = projectOf({ 'release.config.ts': build })
+  const { stdout } = await project.release(['plan', '--concurrency', '2', '--format', 'json'])
+  expect((JSON.parse(stdout) as { concurrency: number }).concurrency).toBe(2)
+  const refused = await project.release(['run', '--concurrency', 'none'])
+  expect(refused).toMatchObject({ code: 2 })
+  expect(refused.stderr).toContain('error[not-a-count]: --concurrency none')
 })
 
 describe('a journal that was tampered with', () => {

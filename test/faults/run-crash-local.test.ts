@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { verifyJournal } from '../../runner/journal/read.ts'
-import { inLanes, pointsOf, seeded } from '../rig/crash.ts'
+import { inLanes, KillCount, pointsOf, seeded } from '../rig/crash.ts'
 import { deployedProject, deployFirst, liveOf, startsOf } from '../rig/deployed.ts'
 import type { TestProject } from '../rig/project.ts'
 
@@ -42,6 +42,9 @@ interface Killed {
 }
 
 /** Runs with a kill, and resumes until the run ends. */
+const count = new KillCount()
+afterAll(() => count.say('crashes of a deployment on the local platform'))
+
 const survive = async (
   project: TestProject,
   version: string,
@@ -57,6 +60,7 @@ const survive = async (
     const { code, signal } = await running.exit.finally(() => clearTimeout(timer))
     if (signal !== 'SIGKILL') return { run: run ?? project.runs().find(id => !before.has(id))!, code, kills }
     kills += 1
+    count.total += 1
     const killed = project.runs().find(id => !before.has(id))
     const last = killed === undefined ? undefined : (await project.events(killed)).at(-1)
     if (killed !== undefined && last?.type === 'run-finished') {

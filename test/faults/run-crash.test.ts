@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { exitCodeOf } from '../../runner/execute.ts'
 import { verifyJournal } from '../../runner/journal/read.ts'
 import { countedProject, effectsOf, endState } from '../rig/counted.ts'
-import { cutOff, inLanes, pointsOf, seeded, valuesOf } from '../rig/crash.ts'
+import { cutOff, inLanes, KillCount, pointsOf, seeded, valuesOf } from '../rig/crash.ts'
 import type { Exit, TestProject } from '../rig/project.ts'
 
 const HOUR = 3_600_000
@@ -31,7 +31,10 @@ const NODE_OF: Readonly<Record<string, string>> = {
 }
 
 const projects: TestProject[] = []
+const killed = new KillCount()
+
 afterAll(async () => {
+  killed.say('crashes of a run without a platform')
   await Promise.all(projects.map(project => project.dispose()))
 })
 
@@ -75,6 +78,7 @@ const drive = async (project: TestProject, { args = [], faults, killAfter }: Dri
     })
     if (exit.signal === 'SIGKILL') {
       kills += 1
+      killed.total += 1
       const last = exit.run === '' ? undefined : (await project.events(exit.run)).at(-1)
       // There is nothing to resume: it was killed after its end.
       if (last?.type === 'run-finished') {
@@ -190,6 +194,7 @@ describe('a run that is killed', () => {
         const before = (await project.events(run)).length
         const exit = await launch(project, ['rollback', run], { fault, after: undefined })
         if (exit.signal !== 'SIGKILL') return { run, code: exit.code, kills: 0 }
+        killed.total += 1
         const events = (await project.events(run)).slice(before)
         const last = events.at(-1)
         if (last?.type === 'run-finished')

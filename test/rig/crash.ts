@@ -71,3 +71,12 @@ export function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
+
+/** How often a file of tests has killed a runner; said at its end, so that nobody has to believe the number. */
+export class KillCount {
+  total = 0
+
+  say(of: string): void {
+    console.log(`${of}: ${this.total} runners killed, each resumed to its end`)
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What every command that makes a plan takes, and what it asks for with it.
+ */
+import { InputError } from '../../src/errors.ts'
+import { findProject } from '../load/project.ts'
+import type { PlanRequest } from '../plan-release.ts'
+import { type Invocation, type Option, wrong } from './command.ts'
+import type { Io } from './io.ts'
+
+export const PLAN_OPTIONS: Readonly<Record<string, Option>> = {
+  param: { value: 'NAME=VALUE', many: true, help: 'a value for one of the params' },
+  concurrency: {
+    value: 'N',
+    help: 'how many effects may be in flight at once (what the definition says, else 8)',
+  },
+}
+
+/** @throws InputError where there is no such definition, or a number is none */
+export async function planRequest(invocation: Invocation, io: Io): Promise<PlanRequest> {
+  const state = invocation.text('state')
+  const concurrency = readCount(invocation, 'concurrency')
+  const project = await findProject(invocation.args[0], {
+    cwd: io.cwd,
+    ...(state === undefined ? {} : { state }),
+  })
+  return { project, params: invocation.list('param'), concurrency }
+}
+
+/** A whole number from 1; null where the option is not given. @throws InputError */
+export function readCount(invocation: Invocation, name: string): number | null {
+  const text = invocation.text(name)
+  if (text === undefined) return null
+  const count = Number(text)
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new InputError([
+    wrong('not-a-count', `--${name} ${text}: a whole number from 1 was expected`, `Write --${name} 10.`),
+  ])
+}
