@@ -162,8 +162,9 @@ class Ground implements EmbeddedGround {
   /** Read afresh at each call: nothing is replayed here, so there is no earlier answer to agree with. */
   now(key: string): void {
     this.#begin(key, { kind: 'now' })
+    const at = this.time()
     void this.#mailbox.looked().then(() => {
-      if (this.#open.get(key)?.kind === 'now') this.#happen({ type: 'now', key, at: this.time() })
+      if (this.#open.get(key)?.kind === 'now') this.#happen({ type: 'now', key, at })
     })
   }
 

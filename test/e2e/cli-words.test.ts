@@ -95,6 +95,7 @@ describe('help', () => {
       Says everything that is wrong with a definition: types, names, graph, safety.
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
+        --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --json              print JSON on stdout, and nothing else there
         --state DIR         where runs are kept (.release beside the package.json above the definition)
         --no-color          no colour, as with NO_COLOR
@@ -108,6 +109,7 @@ describe('help', () => {
       Shows what a release would do, or with --against what is different from an older plan.
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
+        --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --format FORMAT     text, json, mermaid, dot (text)
         --out FILE          write it there instead of to stdout
         --against PLAN      an older plan as JSON: say what is added, removed and changed
@@ -124,6 +126,7 @@ describe('help', () => {
       Runs the plan in virtual time, fails every node in every way and kills the runner at every write: proves that each case ends as its policy promises, or names the hole.
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
+        --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --seeds N           orders of events tried for each case (1)
         --most N            cases at the most; beyond, an even sample (2000)
         --json              print JSON on stdout, and nothing else there
@@ -139,6 +142,7 @@ describe('help', () => {
       Runs a release. What was done is remembered: whatever happens, \`release resume\` goes on.
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
+        --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --plan PLAN         run exactly this saved plan; refused when the world has changed since
         --only STAGE        only this stage, and every gate and approval that guards it (may be given more than once)
         -y, --yes           a protected environment may be changed without asking
@@ -386,7 +390,7 @@ describe('what is mistyped', () => {
         = hint: Say it once.
 
       error[unknown-option]: there is no option -x
-        = hint: There are --param, --plan, --only, --yes, --wait, --json, --state, --no-color, --help.
+        = hint: There are --param, --concurrency, --plan, --only, --yes, --wait, --json, --state, --no-color, --help.
       "
     `)
     expect(await said('approve')).toMatchInlineSnapshot(`
