@@ -6,7 +6,7 @@ import { readPlanFile } from '../plan-file.ts'
 import { requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
 import type { Io } from './io.ts'
-import { PLAN_OPTIONS, planRequest } from './planning.ts'
+import { PLAN_OPTIONS, planRequest, tellFindings } from './planning.ts'
 
 const FORMATS = ['text', 'json', 'mermaid', 'dot'] as const
 type Format = (typeof FORMATS)[number]
@@ -27,12 +27,8 @@ export const plan: Command = {
   run: async (invocation, io) => {
     const format = readFormat(invocation, io)
     const request = await planRequest(invocation, io)
-    const { project } = request
     const { plan: made, diagnostics } = await requirePlan(request)
-    if (diagnostics.length > 0) {
-      const { renderDiagnostics } = await import('../load/code-frame.ts')
-      io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)
-    }
+    await tellFindings(diagnostics, request, io)
     const against = invocation.text('against')
     const text =
       against === undefined

@@ -1,6 +1,7 @@
 /**
  * What every command that makes a plan takes, and what it asks for with it.
  */
+import type { Diagnostic } from '../../src/diagnostic.ts'
 import { InputError } from '../../src/errors.ts'
 import { findProject } from '../load/project.ts'
 import type { PlanRequest } from '../plan-release.ts'
@@ -24,6 +25,17 @@ export async function planRequest(invocation: Invocation, io: Io): Promise<PlanR
     ...(state === undefined ? {} : { state }),
   })
   return { project, params: invocation.list('param'), concurrency }
+}
+
+/** Says on stderr what was found that does not stand in the way. */
+export async function tellFindings(
+  diagnostics: readonly Diagnostic[],
+  { project }: PlanRequest,
+  io: Io,
+): Promise<void> {
+  if (diagnostics.length === 0) return
+  const { renderDiagnostics } = await import('../load/code-frame.ts')
+  io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)
 }
 
 /** A whole number from 1; null where the option is not given. @throws InputError */

@@ -4,12 +4,11 @@ import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { whoami } from '../identity.ts'
 import { createRun, readMeta } from '../journal/run-store.ts'
-import type { Project } from '../load/project.ts'
 import { readPlanFile } from '../plan-file.ts'
 import { type Planned, type PlanRequest, requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, nearest, wrong } from './command.ts'
 import type { Io } from './io.ts'
-import { PLAN_OPTIONS, planRequest } from './planning.ts'
+import { PLAN_OPTIONS, planRequest, tellFindings } from './planning.ts'
 import { attached, beginning, readPatience, runAndShow, WAIT_OPTION } from './running.ts'
 
 /** `release run`: runs a release to its end, or until only a person or a time is waited for (exit 3). */
@@ -68,7 +67,7 @@ async function planToRun(invocation: Invocation, io: Io, request: PlanRequest): 
   const saved = invocation.text('plan')
   const wanted = saved === undefined ? null : await readPlanFile(resolve(io.cwd, saved))
   const planned = await requirePlan(wanted === null ? request : likeSaved(request, wanted))
-  await warn(planned, io, request.project)
+  if (!io.json) await tellFindings(planned.diagnostics, request, io)
   if (wanted !== null && wanted.hash !== planned.plan.hash) throw await stale(wanted, planned.plan)
   return planned
 }
@@ -82,12 +81,6 @@ const likeSaved = (request: PlanRequest, saved: Plan): PlanRequest => ({
 
 const paramsOf = (plan: Plan): readonly string[] =>
   Object.entries(plan.params).map(([name, value]) => `${name}=${String(value)}`)
-
-async function warn({ diagnostics }: Planned, io: Io, project: Project): Promise<void> {
-  if (diagnostics.length === 0 || io.json) return
-  const { renderDiagnostics } = await import('../load/code-frame.ts')
-  io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)
-}
 
 async function stale(saved: Plan, now: Plan): Promise<InputError> {
   const [{ diffPlans }, { renderDiff }] = await Promise.all([

@@ -14,8 +14,6 @@ import { dirname } from 'node:path'
 /** What a file is called until it is whole. Readers of a folder leave such names alone. */
 export const temporaryName = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`
 
-export const isTemporary = (name: string): boolean => name.endsWith('.tmp')
-
 /**
  * Writes a file whole: beside its place, to the disk, then into its place.
  * `allowed` is asked at the last moment and throws where the file may not be replaced any more.

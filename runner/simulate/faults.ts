@@ -3,7 +3,7 @@
  *
  * Boundary: data. What a fault does to the world is in model-world.ts.
  */
-import type { Operation, Plan, PlanNode } from '../../src/plan/plan.ts'
+import type { Operation, Plan } from '../../src/plan/plan.ts'
 
 export type FaultKind =
   /** It fails and has changed nothing. */
@@ -73,5 +73,3 @@ const WORDS: Readonly<Record<FaultKind, string>> = {
 /** `production/migrate fails after its effect has happened` */
 export const describeFault = ({ node, kind, undo }: Fault): string =>
   undo ? `taking back ${node} fails` : `${node} ${WORDS[kind]}`
-
-export const hasEffect = ({ undo }: PlanNode): boolean => undo.kind !== 'nothing'

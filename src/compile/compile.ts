@@ -95,7 +95,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const { model, context } = resolved
   const stages = resolveStages(model, context)
   const byName = new Map(resolved.components.map(component => [component.name, component]))
-  const target = { components: byName, facts: facts.components, live: facts.live }
+  const target = { components: byName, facts: facts.components }
   const { nodes, positions } = lowerStages(stages, target, context)
   checkHttpGates(model, context)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)

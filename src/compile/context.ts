@@ -1,7 +1,7 @@
 /**
  * What the passes of the compiler share: the findings so far, and the values that the params have.
  */
-import type { CallSite, ParamModel, ParamValue, PickModel, SecretModel, Value } from '../definition/model.ts'
+import type { CallSite, ParamModel, PickModel, SecretModel, Value } from '../definition/model.ts'
 import { brand } from '../definition/model.ts'
 import type { Diagnostic, Span } from '../diagnostic.ts'
 import type { Json, Millis } from '../plan/plan.ts'
@@ -104,5 +104,3 @@ export const isParam = (value: unknown): value is ParamModel => branded(value, '
 export const isPick = <T>(value: unknown): value is PickModel<T> => branded(value, 'pick')
 export const isSecret = (value: unknown): value is SecretModel => branded(value, 'secret')
 export const isCheck = (value: unknown): boolean => branded(value, 'check')
-
-export type { ParamValue }

@@ -10,7 +10,7 @@
  * providers are whole before their consumers begin, and nothing waits for more than that.
  */
 import type { ComponentModel, DeployModel, StrategyModel } from '../definition/model.ts'
-import type { LiveFact, Millis, Revision, Sha256 } from '../plan/plan.ts'
+import type { Millis, Revision, Sha256 } from '../plan/plan.ts'
 import type { ResolvedComponent } from './components.ts'
 import type { CompileContext } from './context.ts'
 import type { Deployed, Flow, Lowering } from './lower.ts'
@@ -33,7 +33,6 @@ export interface ComponentFact {
 export interface DeployTarget {
   readonly components: ReadonlyMap<string, ResolvedComponent>
   readonly facts: ReadonlyMap<string, ComponentFact>
-  readonly live: Readonly<Record<string, Readonly<Record<string, LiveFact | null>>>>
 }
 
 export function lowerDeploy(lowering: Lowering, item: DeployModel, before: Flow): Flow {

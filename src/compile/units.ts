@@ -19,16 +19,6 @@ export function parseDuration(text: string): Millis | null {
   return millis <= LONGEST ? millis : null
 }
 
-/** Milliseconds to what a person would write: `90s`, `1.5s`, `2h`. */
-export function formatDuration(millis: Millis): string {
-  for (const unit of ['d', 'h', 'm', 's'] as const) {
-    if (millis >= UNITS[unit] && (millis % UNITS[unit] === 0 || unit === 's')) {
-      return `${Math.round((millis / UNITS[unit]) * 10) / 10}${unit}`
-    }
-  }
-  return `${Math.round(millis)}ms`
-}
-
 export interface Share {
   readonly of: number
   readonly round: 'up' | 'down'

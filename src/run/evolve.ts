@@ -11,6 +11,7 @@ import {
   type Halt,
   isEnded,
   isSatisfied,
+  newWork,
   type RollbackState,
   type RunState,
   type Status,
@@ -241,26 +242,9 @@ function reopenForPerson(state: RunState): void {
 
 function rollbackWork(state: RunState, number: number, node: RollbackNode, place: number): Work {
   const undone = workOf(state, node.undoes)
-  const work: Work = {
-    key: node.key,
-    // Before anything of the plan: taking back comes first.
-    order: number * 1e7 + place - 1e12,
-    node: undone.node,
-    rollback: number,
-    needs: [],
-    dependents: [],
-    open: 0,
-    status: { type: 'pending' },
-    inFlight: false,
-    due: false,
-    interrupted: false,
-    attempts: 0,
-    failures: 0,
-    value: null,
-    doneOrder: 0,
-    owed: false,
-    undone: false,
-  }
+  // Before anything of the plan: taking back comes first.
+  const order = number * 1e7 + place - 1e12
+  const work = newWork({ key: node.key, order, node: undone.node, rollback: number, needs: [], open: 0 })
   state.all.set(node.key, work)
   return work
 }

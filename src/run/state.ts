@@ -127,31 +127,30 @@ export interface RunState {
 
 const PENDING: Status = { type: 'pending' }
 
+/** A piece of work of which nothing has happened yet. */
+export const newWork = (of: Pick<Work, 'key' | 'order' | 'node' | 'rollback' | 'needs' | 'open'>): Work => ({
+  ...of,
+  dependents: [],
+  status: PENDING,
+  inFlight: false,
+  due: false,
+  interrupted: false,
+  attempts: 0,
+  failures: 0,
+  value: null,
+  doneOrder: 0,
+  owed: false,
+  undone: false,
+})
+
 /** The state before the first event. */
 export function initialState(plan: Plan): RunState {
   const all = new Map<string, Work>()
   plan.nodes.forEach((node, order) => {
     const needs = node.needs.map(key => all.get(key)!)
     const after = node.after.map(key => all.get(key)!)
-    const work: Work = {
-      key: node.key,
-      order,
-      node,
-      rollback: null,
-      needs,
-      dependents: [],
-      open: needs.length + after.length,
-      status: PENDING,
-      inFlight: false,
-      due: false,
-      interrupted: false,
-      attempts: 0,
-      failures: 0,
-      value: null,
-      doneOrder: 0,
-      owed: false,
-      undone: false,
-    }
+    const open = needs.length + after.length
+    const work = newWork({ key: node.key, order, node, rollback: null, needs, open })
     for (const predecessor of [...needs, ...after]) predecessor.dependents.push(work)
     all.set(node.key, work)
   })

@@ -1,7 +1,7 @@
 /**
  * How the parts of a plan are said in few words, the same in every render.
  */
-import type { EnvValue, LiveFact, Millis, PlanCheck, PlanCommand, PlanNode, Revision } from '../plan.ts'
+import type { LiveFact, Millis, PlanCheck, PlanCommand, PlanNode, Revision } from '../plan.ts'
 
 const units: readonly (readonly [string, Millis])[] = [
   ['d', 86_400_000],
@@ -44,9 +44,6 @@ export const commandText = ({ argv, cwd }: PlanCommand): string =>
   argv.map(quoted).join(' ') + (cwd === '' ? '' : ` in ${cwd}`)
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))
-
-export const envText = (value: EnvValue): string =>
-  'secret' in value ? `secret ${value.secret}` : JSON.stringify(value.value)
 
 export function checkText(check: PlanCheck): string {
   switch (check.kind) {
