@@ -4,7 +4,17 @@
  * Role: contracts only. Each adapter in runner/ passes the contract suite of its port in test/contract.
  * Boundary: data and functions; nothing here knows a node module, a file or a process.
  */
-import type { EnvValue, LiveFact, Millis, PlanCommand, Revision, Sha256 } from '../plan/plan.ts'
+import type {
+  EnvValue,
+  LiveFact,
+  Millis,
+  PlanCommand,
+  Revision,
+  RouterCapabilities,
+  Sha256,
+  Side,
+  Traffic,
+} from '../plan/plan.ts'
 import type { RunEvent, Unstamped } from './events.ts'
 import type { Scrubber } from './scrub.ts'
 
@@ -121,7 +131,8 @@ export type Acquired =
 
 /** One instance as it really is. */
 export interface Instance {
-  /** Its place, from 0. */
+  readonly side: Side
+  /** Its place on its side, from 0. */
   readonly slot: number
   readonly revision: Revision
   /** The process is there. */
@@ -136,15 +147,18 @@ export interface Instance {
 }
 
 export interface Observed {
-  /** In order of their slot. */
+  /** Stable ones first, then the canary's, then the baseline's; on each side in order of their slot. */
   readonly instances: readonly Instance[]
+  /** How requests are divided, as the router itself says. */
+  readonly traffic: Traffic
 }
 
 /** What should be. A platform brings it about and changes nothing where it is so already. */
 export interface Desired {
   readonly environment: string
   readonly component: string
-  /** The slots that are meant, `from` included to `to` excluded. */
+  readonly side: Side
+  /** The slots of that side that are meant, `from` included to `to` excluded. */
   readonly from: number
   readonly to: number
   /** What they run; null: nothing, the instances are drained and stopped. */
@@ -160,6 +174,110 @@ export interface PlatformContext extends EffectContext {
   readonly secret: (name: string) => Promise<string>
 }
 
+/** The canary's instances become the stable ones: see {@link Platform.promote}. */
+export interface Promotion {
+  readonly environment: string
+  readonly component: string
+  /** What the canary runs, and every stable slot afterwards. */
+  readonly revision: Revision
+  readonly instances: number
+}
+
+/** What one instance's processes use, read from the system. */
+export interface Usage {
+  readonly side: Side
+  readonly slot: number
+  readonly version: string
+  /** Processor time since its start, in seconds. */
+  readonly cpuSeconds: number
+  /** Resident memory, in bytes. */
+  readonly memoryBytes: number
+}
+
+// ── routers ─────────────────────────────────────────────────────────────────────────────────────
+
+/** An instance that requests may be sent to. */
+export interface Route {
+  /** The instance's token. */
+  readonly instance: string
+  readonly side: Side
+  readonly slot: number
+  readonly version: string
+  /** On the loopback interface. */
+  readonly port: number
+  /** Path that is asked to find out whether it is well. */
+  readonly health: string
+}
+
+/** One change of a component's routes and traffic, in one step: no request is sent between its halves. */
+export interface RouteChange {
+  readonly component: string
+  readonly fence: number
+  /** A token that is known already gets its new side and slot, and keeps its connections. */
+  readonly add: readonly Route[]
+  /** Tokens. They finish what they are answering. */
+  readonly remove: readonly string[]
+  /** Left out: as it is. */
+  readonly traffic?: Traffic
+}
+
+export interface Routing {
+  /** The highest fence that a change came with; 0 where there was none. */
+  readonly fence: number
+  readonly routes: readonly Route[]
+  readonly traffic: Traffic
+}
+
+/**
+ * What a router has counted for one version of a component on one side, since that router was started. Counters only
+ * grow; one that is lower than before says that the router was started anew, and counts from 0.
+ */
+export interface Counters {
+  readonly component: string
+  readonly side: Side
+  readonly version: string
+  /** Requests answered, by an instance or by the router in its place. */
+  readonly requests: number
+  /** Of these: answered with a status of 500 or more. */
+  readonly errors: number
+  /** Of these: not answered by any instance (no connection, broken, no answer in time). */
+  readonly unanswered: number
+  /** Sum of the times from the whole request to its whole answer, in seconds; null where the router does not know. */
+  readonly seconds: number | null
+  /** Requests answered within so many seconds, cumulative, in rising order of `le`; null where the router has no histogram. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[] | null
+  /** Mirrored requests, and those of them whose answers differed from the one that the caller got. */
+  readonly mirrored: number
+  readonly mismatched: number
+}
+
+/**
+ * What stands before the instances of one environment and divides requests among them.
+ *
+ * Contract:
+ *  T1. A change is kept before it is acknowledged, and applied in one step; one with an older fence is refused with code `fenced`.
+ *  T2. `routing` says what the router really does, read back from it, never what was last asked for; also after the router was killed or reloaded.
+ *  T3. No request is lost by a change: an instance that is taken out finishes what it is answering.
+ *  T4. A side without a healthy instance gets nothing, whatever its weight: its share goes to the stable side.
+ *  T5. Drawn requests fall on the sides within the binomial bounds of the weights.
+ *  T6. With `traffic.carried`, the side that a request carries in {@link SIDE_HEADER} is obeyed where that side has an instance,
+ *      and the side that was chosen is written into the request that the instance gets.
+ *  T7. A router that was killed is started again by the next call with the routes and the traffic that it had.
+ */
+export interface Router {
+  readonly kind: string
+  readonly capabilities: RouterCapabilities
+  /** Base address: components are asked as `<base>/<component>/<path>`. Starts the router where it does not run. */
+  address(): Promise<string>
+  routing(component: string): Promise<Routing>
+  change(change: RouteChange): Promise<void>
+  /** Waits until an instance that was taken out answers nothing more, for at most `within` ms; says how many requests it still answers. */
+  drain(instance: string, within: Millis): Promise<number>
+  counters(component: string): Promise<readonly Counters[]>
+  /** Ends the router's process, if it runs; its routes stay kept. */
+  stop(): Promise<void>
+}
+
 /**
  * Where components run.
  *
@@ -170,6 +288,8 @@ export interface PlatformContext extends EffectContext {
  *  L4. Writes with a fence below the highest that the component's lock has given out are refused with code `fenced`.
  *  L5. With `maxUnavailable` 0, no request through the environment's gateway is lost by a `converge`.
  *  L6. A failed `converge` leaves the old instances serving wherever they still did.
+ *  L7. Instances of a side other than the stable one get no request before a `shift` says so; `converge` to null on such
+ *      a side ends them without losing a request. No request is lost by a `shift` or a `promote`.
  */
 export interface Platform {
   readonly kind: string
@@ -187,6 +307,19 @@ export interface Platform {
   lock(environment: string, component: string, holder: Holder): Promise<Acquired>
   /** Base address through which the environment's components are asked: `<base>/<component>/<path>`. */
   gateway(environment: string): Promise<string>
+  /**
+   * Divides the component's requests, reads back what the router then does, and returns it. Fails with code
+   * `traffic-not-as-asked` where that is something else.
+   */
+  shift(environment: string, component: string, traffic: Traffic, context: PlatformContext): Promise<Traffic>
+  /**
+   * Gives the stable slots to the canary's instances, without a restart, in one step at the router; then drains and ends
+   * what was stable, and what is left of the canary. Idempotent; fails with `promote-too-few` where the canary has not
+   * as many healthy instances.
+   */
+  promote(promotion: Promotion, context: PlatformContext): Promise<Observed>
+  counters(environment: string, component: string): Promise<readonly Counters[]>
+  usage(environment: string, component: string): Promise<readonly Usage[]>
 }
 
 // ── commands, secrets, people, messages ─────────────────────────────────────────────────────────
