@@ -10,6 +10,8 @@
  *  P4. Paths are relative to the project's folder; a secret is a reference, never a value.
  */
 import type { Span } from '../diagnostic.ts'
+import type { Condition } from '../judge/condition.ts'
+import type { Unit } from '../judge/unit.ts'
 
 /** Lower-case hexadecimal sha256. */
 export type Sha256 = string
@@ -216,6 +218,10 @@ export type Undo =
   | { readonly kind: 'step' }
   /** The instances that the node replaced run again what they ran before (see the deployment's `prepare` node). */
   | { readonly kind: 'restore' }
+  /** All requests go to the stable side again. */
+  | { readonly kind: 'traffic' }
+  /** The instances of the side that the node started are taken out and ended. */
+  | { readonly kind: 'remove' }
 
 export interface PlanNode {
   /** A stable path: `production/payment-service/rolling/1`. */
@@ -229,6 +235,8 @@ export interface PlanNode {
   readonly needs: readonly string[]
   /** Must have ended, in whatever way, before this starts. */
   readonly after: readonly string[]
+  /** The deployment whose components shift together: what is taken back for one of them is taken back for all. */
+  readonly lockstep?: string
   /** Time limit of one attempt; null where only a person or an expiry ends it. */
   readonly timeout: Millis | null
   readonly retry: Retry
@@ -245,6 +253,11 @@ export type Operation =
   | PrepareOperation
   | ReplaceOperation
   | VerifyOperation
+  | StartOperation
+  | ShiftOperation
+  | AnalyseOperation
+  | PromoteOperation
+  | RemoveOperation
   | JoinOperation
 
 export type OperationKind = Operation['kind']
@@ -345,6 +358,130 @@ export interface VerifyOperation {
   readonly instances: number
   readonly prepared: string
 }
+
+/** Brings instances of another side up beside the stable ones; they get no request before a `shift` says so. */
+export interface StartOperation {
+  readonly kind: 'start'
+  readonly side: 'canary' | 'baseline'
+  /** null: what `prepared` found to be live in the stable slots. */
+  readonly revision: Revision | null
+  readonly from: number
+  readonly to: number
+  readonly prepared: string
+}
+
+/** Divides the component's requests among its sides, and reads the router back. */
+export interface ShiftOperation {
+  readonly kind: 'shift'
+  readonly traffic: Traffic
+}
+
+/** Measures for a time, and judges. What it found is its value, or its failure's evidence: {@link Evidence}. */
+export interface AnalyseOperation {
+  readonly kind: 'analyse'
+  readonly targets: readonly MeasureTarget[]
+  readonly metrics: readonly PlanMetric[]
+  /** How long it watches at least. */
+  readonly duration: Millis
+  /** How many requests it wants to have seen at least. */
+  readonly requests: number
+  /** How much longer than `duration` it waits for data and requests; without them by then it has failed. */
+  readonly patience: Millis
+  /** It watches until this node has ended, however long that is; null: for `duration`. */
+  readonly until: string | null
+  /** An experiment: which side won is decided by the metric of this name; null: it only passes or fails. */
+  readonly decides: string | null
+}
+
+/** What is measured: a component's requests on one side, or on all of them. */
+export interface MeasureTarget {
+  readonly environment: string
+  readonly component: string
+  readonly side: Side | 'all'
+  readonly version: string
+}
+
+/** The canary's instances become the stable ones; the old ones are drained and ended. */
+export interface PromoteOperation {
+  readonly kind: 'promote'
+  readonly revision: Revision
+  readonly instances: number
+  readonly prepared: string
+  /** Key of the experiment whose winner is kept; null: the canary is. */
+  readonly decidedBy: string | null
+}
+
+/** Takes a side out and ends its instances. */
+export interface RemoveOperation {
+  readonly kind: 'remove'
+  readonly side: 'canary' | 'baseline'
+}
+
+/** What is measured and what it has to be. */
+export interface PlanMetric {
+  /** As people call it, unique in its analysis: `error rate`, `latency p95`. */
+  readonly name: string
+  readonly unit: Unit
+  readonly measure: PlanMeasure
+  readonly provider: PlanProvider
+  readonly expected: PlanExpectation
+  readonly interval: Millis
+  readonly delay: Millis
+  /** So many measurements may fail. */
+  readonly failureLimit: number
+  /** So many errors of the provider in a row may happen. */
+  readonly consecutiveErrorLimit: number
+  /** No verdict before it rests on so many requests. */
+  readonly minRequests: number
+  readonly noData: 'fail' | 'hold' | 'ignore'
+}
+
+export type PlanExpectation =
+  /** Each measurement has to meet it. */
+  | { readonly kind: 'condition'; readonly condition: Condition }
+  /**
+   * The measurements of the canary are compared with those of the side beside it, as distributions: a difference in the
+   * bad direction that is larger than `tolerance` (a fraction of the other side's) and is no chance at `confidence` is a failure; too few
+   * measurements to see one are no verdict.
+   */
+  | {
+      readonly kind: 'comparison'
+      readonly with: 'stable' | 'baseline'
+      readonly direction: 'increase' | 'decrease' | 'either'
+      readonly tolerance: number
+      readonly confidence: number
+    }
+
+export type PlanMeasure =
+  /** Share of requests answered with 500 or more, or not at all. */
+  | { readonly kind: 'error-rate' }
+  /** Share of requests that an instance answered, whatever it said: no broken connection, no answer in time. */
+  | { readonly kind: 'availability' }
+  /** Requests a second. */
+  | { readonly kind: 'throughput' }
+  | { readonly kind: 'latency'; readonly quantile: number }
+  /** Share of mirrored requests whose answer differed. */
+  | { readonly kind: 'mismatch' }
+  /** Processors in use by the instances, the most of any one of them: 1 is one whole processor. */
+  | { readonly kind: 'cpu' }
+  /** Resident memory of the instances in bytes, the most of any one of them. */
+  | { readonly kind: 'memory' }
+  /** `{component}`, `{environment}`, `{side}`, `{version}` and `{window}` are filled in. */
+  | { readonly kind: 'promql'; readonly query: string }
+  /** A number in a JSON document: `pointer` is a JSON Pointer (RFC 6901). `url` is filled in as `promql` is. */
+  | { readonly kind: 'json'; readonly url: EnvValue; readonly pointer: string }
+  /** The last line that a command prints is the number; nothing printed is no data. */
+  | { readonly kind: 'command'; readonly command: PlanCommand }
+
+export type PlanProvider =
+  /** What the environment's router counts, and what the platform knows of its processes. */
+  | { readonly kind: 'router' }
+  /** `queries` replace those that the named measures ask by default. */
+  | {
+      readonly kind: 'prometheus'
+      readonly url: EnvValue
+      readonly queries: Readonly<Partial<Record<PlanMeasure['kind'], string>>>
+    }
 
 /** Has no effect: stands for "all of these", so that two wide groups need not name each other's every node. */
 export interface JoinOperation {

@@ -86,7 +86,13 @@ export type RunEvent =
       readonly until: number
     })
   /** A root cause. */
-  | (OfNode & { readonly type: 'node-failed'; readonly attempt: number; readonly failure: Failure })
+  | (OfNode & {
+      readonly type: 'node-failed'
+      readonly attempt: number
+      readonly failure: Failure
+      /** What it had measured when it failed. */
+      readonly evidence?: Json
+    })
   /** Stopped by us while it ran or waited, as a consequence. */
   | (OfNode & { readonly type: 'node-cancelled'; readonly because: string })
   /** Never started, as a consequence of `because`, a node's key or `only`. */

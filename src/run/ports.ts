@@ -4,11 +4,15 @@
  * Role: contracts only. Each adapter in runner/ passes the contract suite of its port in test/contract.
  * Boundary: data and functions; nothing here knows a node module, a file or a process.
  */
+import type { Measurement } from '../judge/measurement.ts'
 import type {
   EnvValue,
   LiveFact,
+  MeasureTarget,
   Millis,
   PlanCommand,
+  PlanMeasure,
+  PlanProvider,
   Revision,
   RouterCapabilities,
   Sha256,
@@ -320,6 +324,37 @@ export interface Platform {
   promote(promotion: Promotion, context: PlatformContext): Promise<Observed>
   counters(environment: string, component: string): Promise<readonly Counters[]>
   usage(environment: string, component: string): Promise<readonly Usage[]>
+}
+
+// ── measurements ────────────────────────────────────────────────────────────────────────────────
+
+export interface MeterRequest {
+  readonly measure: PlanMeasure
+  readonly provider: PlanProvider
+  readonly target: MeasureTarget
+  /** How far apart the readings will be: the window of a query. */
+  readonly interval: Millis
+}
+
+/** Reads one measure of one target, again and again. */
+export interface Meter {
+  /**
+   * What was measured since the last reading, or since the meter was opened: no request counts twice. Never rejects but
+   * for an abort: what could not be measured is a measurement with `error`, and no data is `null`, never 0.
+   */
+  read(signal: AbortSignal): Promise<Measurement>
+}
+
+/**
+ * Where measurements come from.
+ *
+ * Contract:
+ *  M1. No data is null: no request, an empty answer, NaN. It is never 0 and never the last value again.
+ *  M2. A source that does not answer is an `error`, and so is one whose target it cannot reach (`up` is 0).
+ *  M3. What was counted before the meter was opened does not count, and a counter that was set back counts from 0.
+ */
+export interface Metrics {
+  open(request: MeterRequest, signal: AbortSignal): Promise<Meter>
 }
 
 // ── commands, secrets, people, messages ─────────────────────────────────────────────────────────
