@@ -8,7 +8,7 @@
  *      process, however that ends. A second one leaves without a word.
  *  G2. It listens on 127.0.0.1 only.
  *
- * Usage: node gateway-process.js <the environment's gateway folder>
+ * Usage: node gateway-process.cjs <the environment's gateway folder>
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -106,4 +106,4 @@ const main = async (folder: string): Promise<void> => {
   closeOnSignal(server)
 }
 
-await main(process.argv[2]!)
+void main(process.argv[2]!)

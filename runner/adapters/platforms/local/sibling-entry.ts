@@ -4,13 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { ReleaseError } from '../../../../src/errors.ts'
 
 /**
- * The file of `name` (without extension): beside this module as TypeScript, which Node runs as it is, or as
- * JavaScript in the folder of the bundle, whether this module ended up in the entry's own file or in a chunk.
+ * The file of `name` (without extension): beside this module as TypeScript, which Node runs as it is, or beside the
+ * bundle that this module went into as JavaScript.
  */
 export const siblingEntry = (name: string, from: string = import.meta.url): string => {
-  const candidates = [`./${name}.ts`, `./${name}.js`, `../${name}.js`].map(relative =>
-    fileURLToPath(new URL(relative, from)),
-  )
+  const candidates = [`./${name}.ts`, `./${name}.cjs`].map(relative => fileURLToPath(new URL(relative, from)))
   const found = candidates.find(file => existsSync(file))
   if (found !== undefined) return found
   throw new ReleaseError(
