@@ -273,7 +273,9 @@ class Engine {
     const work = this.#open.get(key)
     this.#open.delete(key)
     if (work === undefined) return
-    if ('until' in work.status) this.#clock = Math.max(this.#clock, work.status.until ?? 0)
+    // A machine that was asleep wakes it late: what comes next counts from then, and not from when it was due.
+    const due = 'until' in work.status ? (work.status.until ?? 0) : 0
+    this.#clock = Math.max(this.#clock, due, this.#options.now())
     work.inFlight = false
     this.#release(work.key)
   }
