@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { endProcess, waitUntil } from '../../runner/adapters/loopback/process-table.ts'
 import { gatewayFiles, type Route } from '../../runner/adapters/platforms/local/gateway/protocol.ts'
 import {
   changeRoutes,
   drainInstance,
   ensureGateway,
 } from '../../runner/adapters/platforms/local/gateway-client.ts'
-import { endProcess, waitUntil } from '../../runner/adapters/platforms/local/process-table.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 

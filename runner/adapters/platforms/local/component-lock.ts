@@ -14,11 +14,11 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
-import { ReleaseError } from '../../../../src/errors.ts'
 import type { Acquired, Holder } from '../../../../src/run/ports.ts'
+import { fenced } from '../../loopback/fenced.ts'
+import { bootId, type Identity, identify, isAlive } from '../../loopback/process-table.ts'
+import { createFile, isCode, readState, replaceFile } from '../../loopback/state-file.ts'
 import { environmentFolders, nameOf, segment } from './home.ts'
-import { bootId, type Identity, identify, isAlive } from './process-table.ts'
-import { createFile, isCode, readState, replaceFile } from './state-file.ts'
 
 interface LockFile {
   readonly format: 1
@@ -68,20 +68,8 @@ export const highestFence = async (place: ComponentPlace): Promise<number> =>
 /** Fails with code `fenced` where a newer owner has taken the component over. */
 export const assertFence = async (place: ComponentPlace, fence: number): Promise<void> => {
   const highest = await highestFence(place)
-  if (fence < highest) throw fenced(place.component, place.environment, fence, highest)
+  if (fence < highest) throw fenced({ ...place, fence, highest })
 }
-
-export const fenced = (
-  component: string,
-  environment: string,
-  fence: number,
-  highest: number,
-): ReleaseError =>
-  new ReleaseError(
-    'fenced',
-    `${component} in ${environment} was taken over: this runner's fence is ${fence}, the newest owner's ${highest}. Nothing was changed.`,
-    { hint: 'Another runner goes on with it: look at `release local status` for who that is.' },
-  )
 
 const isDead = (file: LockFile): boolean => {
   if (file.holder.host !== hostname()) return false

@@ -10,9 +10,11 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { ReleaseError } from '../../../../src/errors.ts'
-import { type Answer, ask, isOk } from './ask.ts'
-import { baseEnvironment } from './child-environment.ts'
-import { fenced } from './component-lock.ts'
+import { type Answer, ask, isOk } from '../../loopback/ask.ts'
+import { baseEnvironment } from '../../loopback/child-environment.ts'
+import { fenced } from '../../loopback/fenced.ts'
+import { endProcess, isAlive, waitUntil } from '../../loopback/process-table.ts'
+import { readState } from '../../loopback/state-file.ts'
 import {
   type DrainAnswer,
   GATEWAY_PROTOCOL,
@@ -22,9 +24,7 @@ import {
   type RouteChange,
   type RoutesFile,
 } from './gateway/protocol.ts'
-import { endProcess, isAlive, waitUntil } from './process-table.ts'
 import { siblingEntry } from './sibling-entry.ts'
-import { readState } from './state-file.ts'
 
 const START_MS = 20_000
 const ANSWER_MS = 3_000
@@ -175,7 +175,7 @@ export const changeRoutes = async (
   const answer = await callControl(folder, { method: 'PATCH', path: '/-/routes', body: change })
   if (answer.status === 409) {
     const { fence } = JSON.parse(answer.body) as { fence: number }
-    throw fenced(change.component, environment, change.fence, fence)
+    throw fenced({ component: change.component, environment, fence: change.fence, highest: fence })
   }
   expectOk(folder, answer)
 }

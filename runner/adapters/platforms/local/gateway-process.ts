@@ -19,14 +19,14 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer } from 'node:net'
+import { freePort } from '../../loopback/ports.ts'
+import { identify } from '../../loopback/process-table.ts'
+import { createFile, isCode, readState, replaceFile } from '../../loopback/state-file.ts'
 import { control } from './gateway/control.ts'
 import { createMetrics } from './gateway/metrics.ts'
 import { GATEWAY_PROTOCOL, type GatewayState, gatewayFiles } from './gateway/protocol.ts'
 import { forward, refuse, targetOf } from './gateway/proxy.ts'
 import { RouteTable } from './gateway/route-table.ts'
-import { freePort } from './ports.ts'
-import { identify } from './process-table.ts'
-import { createFile, isCode, readState, replaceFile } from './state-file.ts'
 
 const CLOSE_MS = 5_000
 /** Longer than callers keep an idle connection, so that it is they who close it. */

@@ -12,10 +12,10 @@
 import { readdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import type { Revision } from '../../../../src/plan/plan.ts'
+import { bootId, type Identity, leaderOf } from '../../loopback/process-table.ts'
+import { isCode, readState, replaceFile } from '../../loopback/state-file.ts'
 import { type GatewayState, gatewayFiles, type RoutesFile } from './gateway/protocol.ts'
 import { clustersFolder, type EnvironmentFolders, environmentFolders, nameOf, segment } from './home.ts'
-import { bootId, type Identity, leaderOf } from './process-table.ts'
-import { isCode, readState, replaceFile } from './state-file.ts'
 
 export interface InstanceRecord {
   readonly format: 1

@@ -15,11 +15,9 @@ import { ReleaseError } from '../../../../src/errors.ts'
 import type { Revision } from '../../../../src/plan/plan.ts'
 import type { PlatformContext } from '../../../../src/run/ports.ts'
 import { type Disguise, disguisesOf, scrub } from '../../../../src/run/scrub.ts'
-import { ask, isOk } from './ask.ts'
-import { baseEnvironment } from './child-environment.ts'
-import { segment } from './home.ts'
-import { forgetRecord, type InstanceRecord, takenPorts, writeRecord } from './instance-records.ts'
-import { freePort } from './ports.ts'
+import { ask, isOk } from '../../loopback/ask.ts'
+import { baseEnvironment } from '../../loopback/child-environment.ts'
+import { freePort } from '../../loopback/ports.ts'
 import {
   bootId,
   endInstance,
@@ -28,8 +26,10 @@ import {
   leaderOf,
   TOKEN_VARIABLE,
   waitUntil,
-} from './process-table.ts'
-import { isCode } from './state-file.ts'
+} from '../../loopback/process-table.ts'
+import { isCode } from '../../loopback/state-file.ts'
+import { segment } from './home.ts'
+import { forgetRecord, type InstanceRecord, takenPorts, writeRecord } from './instance-records.ts'
 import type { Site } from './world.ts'
 
 /** An instance that this process has started, or has found. */

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { splitCommandLine } from '../../../../src/compile/command-line.ts'
 import { ReleaseError } from '../../../../src/errors.ts'
-import { isCode } from './state-file.ts'
+import { isCode } from '../../loopback/state-file.ts'
 
 export interface LocalSource {
   /** Absolute; null: none of the places is there. */

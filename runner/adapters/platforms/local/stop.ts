@@ -7,11 +7,11 @@
  *  E3. Kept files, logs and locks stay: a later deployment goes on from them, and fences go on growing.
  */
 import { StateError } from '../../../../src/errors.ts'
+import { endProcess } from '../../loopback/process-table.ts'
 import { highestFence, holderOf } from './component-lock.ts'
 import { convergeSlots } from './converge.ts'
 import { recordedGateway, routedFence } from './gateway-client.ts'
 import { environmentsOf, readRecords, recordedComponents } from './instance-records.ts'
-import { endProcess } from './process-table.ts'
 import { openStore } from './store.ts'
 import { type Settings, settingsFrom, siteOf, type World } from './world.ts'
 

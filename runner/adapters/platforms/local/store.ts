@@ -15,9 +15,9 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, symlink } from 'node
 import path from 'node:path'
 import { ReleaseError } from '../../../../src/errors.ts'
 import type { Sha256 } from '../../../../src/plan/plan.ts'
+import { identify, isAlive } from '../../loopback/process-table.ts'
+import { isCode } from '../../loopback/state-file.ts'
 import { storeFolder } from './home.ts'
-import { identify, isAlive } from './process-table.ts'
-import { isCode } from './state-file.ts'
 import { digestTree, type Entry, type Found, listTree, manifestOf, sha256, walk } from './tree.ts'
 
 export interface Store {

@@ -15,7 +15,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { ReleaseError } from '../../../../src/errors.ts'
 import type { Sha256 } from '../../../../src/plan/plan.ts'
-import { isCode } from './state-file.ts'
+import { isCode } from '../../loopback/state-file.ts'
 
 /** One file or link of a folder; `path` is relative, with `/` between its parts. */
 export type Entry =

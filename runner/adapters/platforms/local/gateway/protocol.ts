@@ -10,7 +10,7 @@
  * `/-/routes` (GET, PATCH) and `/-/drain` (POST) want `authorization: Bearer <token>`.
  */
 import path from 'node:path'
-import type { Identity } from '../process-table.ts'
+import type { Identity } from '../../../loopback/process-table.ts'
 
 /** Grows when runner and gateway of two versions could misunderstand each other. */
 export const GATEWAY_PROTOCOL = 1

@@ -6,7 +6,7 @@
  *  R2. A change with a fence below the component's highest is refused.
  *  R3. An instance that was taken out finishes what it is answering; its connections are closed after that.
  */
-import { readState, replaceFile } from '../state-file.ts'
+import { readState, replaceFile } from '../../../loopback/state-file.ts'
 import type { ComponentRoutes, Route, RouteChange, RoutesFile } from './protocol.ts'
 import { Upstream } from './upstream.ts'
 

@@ -9,7 +9,7 @@
  *  U2. `inFlight` counts from the choice of the instance to the last byte of its answer.
  */
 import { Pool } from 'undici'
-import { ask, isOk } from '../ask.ts'
+import { ask, isOk } from '../../../loopback/ask.ts'
 import type { Route } from './protocol.ts'
 
 const CONNECT_MS = 1_000

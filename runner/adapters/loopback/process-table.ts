@@ -9,7 +9,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ReleaseError } from '../../../../src/errors.ts'
+import { ReleaseError } from '../../../src/errors.ts'
 import { isCode } from './state-file.ts'
 
 /** One process, for ever: no other ever has the same three. */

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import { StateError } from '../../../../src/errors.ts'
+import { StateError } from '../../../src/errors.ts'
 
 const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, 'r')

@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import { ReleaseError } from '../../../../src/errors.ts'
+import { ReleaseError } from '../../../src/errors.ts'
 
 const FIRST = 20_000
 const END = 32_000
