@@ -319,7 +319,8 @@ export class Lowering {
   add(draft: NodeDraft, before: Flow, at?: CallSite): void {
     if (this.#keys.has(draft.key)) return
     this.#keys.add(draft.key)
-    const needs = [...new Set([...before.needs, ...(draft.needs ?? [])])]
+    // What many share stays one list: a flow's keys stand in it once already.
+    const needs = draft.needs === undefined ? before.needs : [...new Set([...before.needs, ...draft.needs])]
     this.nodes.push({
       key: draft.key,
       stage: this.#stage,
@@ -327,7 +328,10 @@ export class Lowering {
       ...(draft.component === undefined ? {} : { component: draft.component }),
       ...(draft.environment === undefined ? {} : { environment: draft.environment }),
       needs,
-      after: [...new Set([...before.after, ...(draft.after ?? [])])].filter(key => !needs.includes(key)),
+      after: withoutNeeds(
+        draft.after === undefined ? before.after : [...new Set([...before.after, ...draft.after])],
+        needs,
+      ),
       timeout: draft.timeout === undefined ? null : draft.timeout,
       retry: draft.retry ?? NO_RETRY,
       undo: draft.undo ?? { kind: 'nothing' },
@@ -345,6 +349,9 @@ export class Lowering {
     return this.#keys.has(key)
   }
 }
+
+const withoutNeeds = (after: readonly string[], needs: readonly string[]): readonly string[] =>
+  after.length === 0 || needs.length === 0 ? after : after.filter(key => !needs.includes(key))
 
 /** How many nodes an item begins with, roughly: whether a join before it saves edges. */
 function width(item: ItemModel): number {

@@ -65,9 +65,26 @@ function checkKeys(model: ReleaseModel, context: CompileContext): void {
   }
 }
 
+type Leaf = Exclude<ItemModel, { items: unknown }>
+
+/** By the items that they were made from, which are frozen: every pass asks for them. */
+const flattened = new WeakMap<readonly ItemModel[], readonly Leaf[]>()
+
 /** Items without the sequences and parallels around them. */
-export function flatten(items: readonly ItemModel[]): readonly Exclude<ItemModel, { items: unknown }>[] {
-  return items.flatMap(item => ('items' in item ? flatten(item.items) : [item]))
+export function flatten(items: readonly ItemModel[]): readonly Leaf[] {
+  const known = flattened.get(items)
+  if (known !== undefined) return known
+  const leaves: Leaf[] = []
+  gather(items, leaves)
+  flattened.set(items, leaves)
+  return leaves
+}
+
+function gather(items: readonly ItemModel[], leaves: Leaf[]): void {
+  for (const item of items) {
+    if ('items' in item) gather(item.items, leaves)
+    else leaves.push(item)
+  }
 }
 
 class Names {

@@ -23,7 +23,10 @@ export type UnsealedPlan = Omit<Plan, 'hash'>
  * space, numbers as ECMAScript writes them, -0 as 0.
  * @throws ReleaseError `not-json`, naming the place
  */
-export const canonicalJson = (value: unknown): string => write(value, [])
+export function canonicalJson(value: unknown): string {
+  const ordered = inOrder(value)
+  return ordered === UNFIT ? write(value, []) : JSON.stringify(ordered)
+}
 
 /** What a plan's hash is taken over. */
 export function hashedPart(plan: UnsealedPlan | Plan): Omit<Plan, 'hash' | 'positions'> {
@@ -40,6 +43,72 @@ export const sealPlan = (plan: UnsealedPlan, sha256: HashText): Plan => ({
 /** Whether a plan is what it was when its hash was made. */
 export const isIntact = (plan: Plan, sha256: HashText): boolean =>
   plan.hash === sha256(canonicalJson(hashedPart(plan)))
+
+// ── the quick way: properties put in order, and the engine's own JSON ───────────────────────────
+
+/** Not plainly fit: `write` says what is wrong, or how it is written all the same. */
+const UNFIT = Symbol('unfit')
+
+/**
+ * A value whose JSON text as the engine writes it is the canonical one: the value itself, or a copy where properties
+ * have to change places.
+ */
+function inOrder(value: unknown): unknown {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? value : UNFIT
+    case 'number':
+      return Number.isFinite(value) ? value : UNFIT
+    case 'boolean':
+      return value
+    case 'object':
+      if (value === null) return null
+      return Array.isArray(value) ? listInOrder(value) : objectInOrder(value)
+    default:
+      return UNFIT
+  }
+}
+
+function listInOrder(list: readonly unknown[]): unknown {
+  let copy: unknown[] | null = null
+  for (let i = 0; i < list.length; i += 1) {
+    const item = inOrder(list[i])
+    if (item === UNFIT) return UNFIT
+    if (copy === null && item !== list[i]) copy = list.slice(0, i)
+    copy?.push(item)
+  }
+  return copy ?? list
+}
+
+function objectInOrder(value: object): unknown {
+  if (!isPlain(value)) return UNFIT
+  const record = value as Readonly<Record<string, unknown>>
+  const names = Object.keys(record)
+  const isOrdered = isAscending(names)
+  if (!isOrdered) names.sort(byCodeUnits)
+  const copy: Record<string, unknown> = {}
+  let same = isOrdered
+  for (const name of names) {
+    if (isMoved(name) || !name.isWellFormed()) return UNFIT
+    const part = record[name]
+    if (part === undefined) continue
+    const ordered = inOrder(part)
+    if (ordered === UNFIT) return UNFIT
+    copy[name] = ordered
+    same &&= ordered === part
+  }
+  return same ? record : copy
+}
+
+/** Names that an object does not keep where they were put: numbers come first in it, and `__proto__` is none at all. */
+const isMoved = (name: string): boolean => name === '__proto__' || (name < ':' && /^\d+$/.test(name))
+
+function isAscending(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i += 1) if (names[i - 1]! > names[i]!) return false
+  return true
+}
+
+// ── the whole way, which knows the place of what cannot be written ──────────────────────────────
 
 type Path = readonly (string | number)[]
 
