@@ -36,8 +36,7 @@ export interface Recovered {
  * `journal-unwritable`, or what `guard` throws.
  */
 export async function recoverJournal(path: string, guard: () => void): Promise<Recovered> {
-  const bytes = withLineFeed(await readBytes(path))
-  const found = scan(bytes, START)
+  const { bytes, found } = withLineFeed(await readBytes(path))
   const header = checkScan(path, found)
   const { entries, position } = found
   try {
@@ -49,10 +48,14 @@ export async function recoverJournal(path: string, guard: () => void): Promise<R
 }
 
 /** A last record that lacks only its line feed is whole by its hash: it is ended rather than dropped. */
-function withLineFeed(bytes: Buffer): Buffer {
-  const { reached, ending } = scan(bytes, START)
-  if (ending.kind !== 'torn' || !lacksOnlyItsLineFeed(bytes.subarray(reached.offset), reached)) return bytes
-  return Buffer.concat([bytes, Buffer.of(0x0a)])
+function withLineFeed(bytes: Buffer): { readonly bytes: Buffer; readonly found: Scan } {
+  const found = scan(bytes, START)
+  const { reached, ending } = found
+  if (ending.kind !== 'torn' || !lacksOnlyItsLineFeed(bytes.subarray(reached.offset), reached)) {
+    return { bytes, found }
+  }
+  const ended = Buffer.concat([bytes, Buffer.of(0x0a)])
+  return { bytes: ended, found: scan(ended, START) }
 }
 
 /** The header of what was scanned from the start. Throws StateError where it is damaged or of a newer format. */

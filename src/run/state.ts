@@ -201,13 +201,3 @@ export const isEnded = (status: Status): boolean => {
 /** What those that need it may rely on. A node left out by `--only` does not hold up what was chosen. */
 export const isSatisfied = (status: Status): boolean =>
   status.type === 'succeeded' || (status.type === 'skipped' && status.because === 'only')
-
-/** Recorded values of the steps that are done, by the step's name. */
-export function outputsOf(state: RunState): Record<string, Json> {
-  const outputs: Record<string, Json> = {}
-  for (const work of state.works.values()) {
-    if (work.rollback !== null || work.node.operation.kind !== 'step') continue
-    if (work.status.type === 'succeeded') outputs[work.node.operation.name] = work.value
-  }
-  return outputs
-}
