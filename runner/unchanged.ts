@@ -92,8 +92,10 @@ function whatItPut(works: readonly Work[], leaving: ReadonlySet<string>): Readon
   const inOrder = [...works].sort((a, b) => lastTouch(a) - lastTouch(b))
   for (const { key, node, status, owed, undone } of inOrder) {
     const { operation } = node
-    if (operation.kind !== 'replace' || !(owed || undone)) continue
-    for (let slot = operation.from; slot < operation.to; slot += 1) {
+    if ((operation.kind !== 'replace' && operation.kind !== 'promote') || !(owed || undone)) continue
+    const [from, to] =
+      operation.kind === 'replace' ? [operation.from, operation.to] : [0, operation.instances]
+    for (let slot = from; slot < to; slot += 1) {
       if (status.type === 'succeeded' && !undone && !leaving.has(key))
         put.set(slot, operation.revision.digest)
       else put.delete(slot)
@@ -112,7 +114,8 @@ function whatItKnows(state: RunState, target: Target, works: readonly Work[]): R
   const planned = state.plan.facts.live[target.environment]?.[target.component]
   if (planned) known.add(planned.digest)
   for (const { node, value } of works) {
-    if ('revision' in node.operation) known.add(node.operation.revision.digest)
+    if ('revision' in node.operation && node.operation.revision !== null)
+      known.add(node.operation.revision.digest)
     if (node.operation.kind !== 'prepare') continue
     const found = value as unknown as { before: readonly { revision: Revision }[] } | null
     for (const { revision } of found?.before ?? []) known.add(revision.digest)

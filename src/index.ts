@@ -17,8 +17,23 @@ export type {
 export { command, coverage, http } from './definition/check.ts'
 export type { App, Component, Need, Service } from './definition/component.ts'
 export { app, service } from './definition/component.ts'
-export type { Environment, Platform } from './definition/environment.ts'
-export { environment, local } from './definition/environment.ts'
+export type { Environment, Platform, Region, Router } from './definition/environment.ts'
+export { environment, haproxy, local } from './definition/environment.ts'
+export type { Measure, Metric, Provider } from './definition/metric.ts'
+export {
+  availability,
+  compare,
+  cpu,
+  errorRate,
+  json,
+  latency,
+  measured,
+  memory,
+  mismatch,
+  prometheus,
+  promql,
+  throughput,
+} from './definition/metric.ts'
 export type { Output } from './definition/outputs.ts'
 export type { Param, Picked } from './definition/param.ts'
 export { param } from './definition/param.ts'
@@ -36,6 +51,6 @@ export type {
   UndoContext,
   Verdict,
 } from './definition/step.ts'
-export type { Strategy } from './definition/strategy.ts'
-export { allAtOnce, rolling } from './definition/strategy.ts'
+export type { Analysis, Strategy } from './definition/strategy.ts'
+export { abTest, allAtOnce, blueGreen, canary, mirror, rolling } from './definition/strategy.ts'
 export type { Duration, Percentage, Value } from './definition/value.ts'

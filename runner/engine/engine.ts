@@ -13,7 +13,7 @@
  */
 import { StateError } from '../../src/errors.ts'
 import { judgeDecision, type OpenApproval } from '../../src/run/approvals.ts'
-import { type Command, decide } from '../../src/run/decide.ts'
+import { type Command, decide, isWatching } from '../../src/run/decide.ts'
 import { readDecision } from '../../src/run/decision.ts'
 import type { Outcome, RunEvent, Unstamped } from '../../src/run/events.ts'
 import { evolve } from '../../src/run/evolve.ts'
@@ -26,6 +26,7 @@ import type {
   SignedDecision,
 } from '../../src/run/ports.ts'
 import { isEnded, type RunState, type Work } from '../../src/run/state.ts'
+import { undecidedComponents } from '../../src/run/traffic.ts'
 
 /** One attempt at a node, as the performer is asked for it. */
 export interface Task {
@@ -166,7 +167,7 @@ class Engine {
     // Nobody can say to this runner what became of a cut-off step: that is a resume's question.
     const isUncertain = (key: string): boolean => this.#state.works.get(key)?.status.type === 'uncertain'
     if (waiting.every(isUncertain)) return this.#nothingUnread()
-    if (patience === Infinity) return false
+    if (patience === Infinity || undecidedComponents(this.#state).length > 0) return false
     this.#idleSince ??= now()
     const deadline = this.#idleSince + patience
     if (until !== null && until <= Math.max(deadline, now() + NEAR)) return false
@@ -291,13 +292,20 @@ class Engine {
         if (this.#state.stop === null || (this.#state.stop === 'interrupt' && signal.by === 'cancel')) {
           this.#record([{ type: 'stop-asked', by: signal.by, who: signal.who }])
         }
+        // A watch of hours is not waited for: it has changed nothing, and a resume begins it anew.
+        if (signal.by === 'interrupt') this.#abort(isWatching)
         return
       case 'abort':
         this.#state.aborted = true
-        for (const work of this.#state.active) {
-          if (work.inFlight && work.status.type === 'running') this.#stop(work, { type: 'aborted' })
-        }
+        this.#abort(() => true)
         return
+    }
+  }
+
+  #abort(which: (work: Work) => boolean): void {
+    for (const work of this.#state.active) {
+      if (work.inFlight && work.status.type === 'running' && which(work))
+        this.#stop(work, { type: 'aborted' })
     }
   }
 

@@ -6,19 +6,23 @@
  */
 import { ReleaseError } from '../../src/errors.ts'
 import { canonicalJson } from '../../src/plan/canonical.ts'
-import type {
-  GateOperation,
-  Json,
-  NotifyOperation,
-  PrepareOperation,
-  ReplaceOperation,
-  Revision,
-  StepOperation,
-  VerifyOperation,
+import {
+  ALL_STABLE,
+  type GateOperation,
+  type Json,
+  type NotifyOperation,
+  type PrepareOperation,
+  type ReplaceOperation,
+  type Revision,
+  type StepOperation,
+  type VerifyOperation,
 } from '../../src/plan/plan.ts'
-import type { Instance, Observed, Platform, PlatformContext } from '../../src/run/ports.ts'
+import type { Instance, Observed } from '../../src/run/ports.ts'
+import { analyse } from './analyse.ts'
 import type { Task } from './engine.ts'
+import { placeOf, preparedOf } from './place.ts'
 import { runtimeContext } from './runtime-context.ts'
+import { endSide, promote, remove, shift, start } from './traffic-operations.ts'
 import type { World } from './world.ts'
 
 export interface Attempt {
@@ -35,11 +39,6 @@ export interface Done {
   readonly summary: string | null
   readonly warning: string | null
   readonly how: 'performed' | 'observed'
-}
-
-/** What ran before a deployment, by slot: what its undoing restores. */
-export interface Prepared {
-  readonly before: readonly { readonly slot: number; readonly revision: Revision }[]
 }
 
 const done = (value: Json, summary: string | null, how: Done['how'] = 'performed'): Done => ({
@@ -64,6 +63,16 @@ export function operate(attempt: Attempt): Promise<Done> {
       return replace(attempt, operation)
     case 'verify':
       return verify(attempt, operation)
+    case 'start':
+      return start(attempt, operation)
+    case 'shift':
+      return shift(attempt, operation)
+    case 'analyse':
+      return analyse(attempt, operation)
+    case 'promote':
+      return promote(attempt, operation)
+    case 'remove':
+      return remove(attempt, operation)
     case 'approval':
     case 'wait':
     case 'join':
@@ -136,40 +145,28 @@ function progressOf({ state }: Task): string {
   return `${finished} of ${state.plan.nodes.length} nodes done${failed === 0 ? '' : `, ${failed} failed`}`
 }
 
-export interface Place {
-  readonly platform: Platform
-  readonly environment: string
-  readonly component: string
-  readonly context: PlatformContext
-}
-
-/** Where a deployment's node works, and with which token. */
-export function placeOf({ task, world, signal }: Attempt): Place {
-  const { node, key } = task.work
-  const environment = node.environment!
-  const component = node.component!
-  const log = world.log(key)
-  return {
-    platform: world.platform(environment),
-    environment,
-    component,
-    context: {
-      signal,
-      fence: world.fence(environment, component),
-      log: log.line,
-      secret: name => world.secrets.read(name),
-    },
-  }
-}
-
 async function prepare(attempt: Attempt, { revision }: PrepareOperation): Promise<Done> {
   const { platform, environment, component } = placeOf(attempt)
   const { plan } = attempt.task.state
   const source = plan.components.find(c => c.name === component)!.source
   await platform.keep(`${attempt.world.root}/${source}`, revision.digest)
-  const { instances } = await platform.observe(environment, component)
+  const observed = await platform.observe(environment, component)
+  const instances = observed.instances.filter(({ side }) => side === 'stable')
   const before = instances.map(({ slot, revision }) => ({ slot, revision }))
-  return done({ before } as unknown as Json, `kept as ${short(revision.digest)}; ${now(instances)}`)
+  const left = await clearLeftovers(attempt, observed)
+  const summary = `kept as ${short(revision.digest)}; ${now(instances)}${left}`
+  return done({ before } as unknown as Json, summary)
+}
+
+/** What a run that nobody resumed left divided is decided before another begins: the stable side has it all. */
+async function clearLeftovers(attempt: Attempt, { instances, traffic }: Observed): Promise<string> {
+  const beside = instances.filter(({ side }) => side !== 'stable')
+  const divided = canonicalJson(traffic) !== canonicalJson(ALL_STABLE)
+  if (!divided && beside.length === 0) return ''
+  const { platform, environment, component, context } = placeOf(attempt)
+  if (divided) await platform.shift(environment, component, ALL_STABLE, context)
+  for (const side of ['canary', 'baseline'] as const) await endSide(attempt, side, beside)
+  return `; ${beside.length} that an earlier run left beside it ended`
 }
 
 const short = (digest: string): string => digest.slice(0, 12)
@@ -186,18 +183,19 @@ async function replace(attempt: Attempt, operation: ReplaceOperation): Promise<D
   if (isSo(await platform.observe(environment, component), revision, from, to)) {
     return done(null, 'found to be so already', 'observed')
   }
-  await platform.converge({ environment, component, from, to, revision, maxUnavailable }, context)
+  const desired = { environment, component, side: 'stable', from, to, revision, maxUnavailable } as const
+  await platform.converge(desired, context)
   return done(
     null,
     `${to - from === 1 ? 'instance' : `${to - from} instances`} healthy on ${revision.version}`,
   )
 }
 
-/** Every slot of the range runs exactly this revision, is healthy and gets traffic. */
+/** Every stable slot of the range runs exactly this revision, is healthy and gets traffic. */
 function isSo(observed: Observed, revision: Revision, from: number, to: number): boolean {
   const text = canonicalJson(revision)
   for (let slot = from; slot < to; slot += 1) {
-    const instance = observed.instances.find(i => i.slot === slot)
+    const instance = observed.instances.find(i => i.side === 'stable' && i.slot === slot)
     if (!instance?.healthy || !instance.routed || canonicalJson(instance.revision) !== text) return false
   }
   return true
@@ -205,25 +203,49 @@ function isSo(observed: Observed, revision: Revision, from: number, to: number):
 
 async function verify(attempt: Attempt, operation: VerifyOperation): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
-  const { revision, instances } = operation
+  const { revision, instances } = wantedOf(attempt, operation)
   const observed = await platform.observe(environment, component)
-  const end = Math.max(0, ...observed.instances.map(instance => instance.slot + 1))
+  const stable = observed.instances.filter(({ side }) => side === 'stable')
+  const end = Math.max(0, ...stable.map(instance => instance.slot + 1))
   if (end > instances) {
     const beyond = { environment, component, from: instances, to: end, revision: null, maxUnavailable: 0 }
-    await platform.converge(beyond, context)
+    await platform.converge({ ...beyond, side: 'stable' }, context)
   }
   const how = end > instances ? 'performed' : 'observed'
   const after = how === 'performed' ? await platform.observe(environment, component) : observed
-  if (isSo(after, revision, 0, instances))
+  if (isSo(after, revision, 0, instances) && canonicalJson(after.traffic) === canonicalJson(ALL_STABLE))
     return done(null, `${instances} healthy on ${revision.version}`, how)
-  throw new ReleaseError('not-as-asked', `${component} in ${environment}: ${shortfall(after, operation)}`, {
-    hint: 'See the instance logs: `release local status`.',
-  })
+  throw new ReleaseError(
+    'not-as-asked',
+    `${component} in ${environment}: ${shortfall(after, { revision, instances })}`,
+    { hint: 'See the instance logs: `release local status`.' },
+  )
 }
 
-function shortfall({ instances }: Observed, { revision, instances: asked }: VerifyOperation): string {
+/** What was to be promoted; where an experiment kept the old version, that. */
+function wantedOf({ task }: Attempt, operation: VerifyOperation): Wanted {
+  const promotion = task.state.plan.nodes.find(
+    node => node.operation.kind === 'promote' && node.operation.prepared === operation.prepared,
+  )
+  const value = promotion === undefined ? null : task.state.works.get(promotion.key)!.value
+  if (!isKeptStable(value)) return operation
+  const { before } = preparedOf(task, operation.prepared)
+  const [first] = before
+  return first === undefined ? operation : { revision: first.revision, instances: before.length }
+}
+
+const isKeptStable = (value: Json): boolean =>
+  typeof value === 'object' && value !== null && 'kept' in value && value.kept === 'stable'
+
+interface Wanted {
+  readonly revision: Revision
+  readonly instances: number
+}
+
+function shortfall({ instances, traffic }: Observed, { revision, instances: asked }: Wanted): string {
   const text = canonicalJson(revision)
-  const right = instances.filter(i => canonicalJson(i.revision) === text)
+  const right = instances.filter(i => i.side === 'stable' && canonicalJson(i.revision) === text)
   const healthy = right.filter(i => i.healthy).length
-  return `${asked} instances of ${revision.version} were asked for; ${right.length} run it and ${healthy} of these are healthy`
+  const divided = canonicalJson(traffic) === canonicalJson(ALL_STABLE) ? '' : ', and traffic is still divided'
+  return `${asked} instances of ${revision.version} were asked for; ${right.length} run it and ${healthy} of these are healthy${divided}`
 }

@@ -6,7 +6,7 @@
  * Boundary: the operations themselves are in operations.ts and undo.ts; the adapters come in through {@link World}.
  */
 import { isReleaseError, type ReleaseError, StateError } from '../../src/errors.ts'
-import type { Millis, Retry } from '../../src/plan/plan.ts'
+import type { Json, Millis, Retry } from '../../src/plan/plan.ts'
 import type { Failure, Unstamped } from '../../src/run/events.ts'
 import { systemClock } from './clock.ts'
 import type { Task } from './engine.ts'
@@ -24,6 +24,10 @@ const FINAL = new Set([
   'secret-missing',
   'secret-unknown',
   'secret-too-short',
+  'analysis-failed',
+  'analysis-unanswered',
+  'too-few-requests',
+  'experiment-undecided',
   'coverage-missing',
   'check-missing',
   'gate-no-verdict',
@@ -61,7 +65,10 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
     if (isStateUnusable(error)) throw error
     return (
       stoppedOutcome(task) ??
-      failed(task, world, scrubbed(failureOf(error, timer.signal.aborted ? limit : null), world))
+      failed(task, world, {
+        failure: scrubbed(failureOf(error, timer.signal.aborted ? limit : null), world),
+        evidence: (error as { evidence?: Json }).evidence,
+      })
     )
   } finally {
     stopTimer?.()
@@ -84,7 +91,13 @@ function stoppedOutcome({ work, stopped }: Task): readonly Unstamped[] | null {
   return why.type === 'aborted' ? [] : [{ type: 'node-cancelled', node: work.key, because: why.because }]
 }
 
-function failed(task: Task, world: World, failure: Failure): readonly Unstamped[] {
+interface Told {
+  readonly failure: Failure
+  /** What an analysis had measured. */
+  readonly evidence: Json | undefined
+}
+
+function failed(task: Task, world: World, { failure, evidence }: Told): readonly Unstamped[] {
   const { work, attempt } = task
   const retry = work.rollback === null ? work.node.retry : UNDO_RETRY
   if (work.failures < retry.limit && !FINAL.has(failure.code)) {
@@ -93,7 +106,10 @@ function failed(task: Task, world: World, failure: Failure): readonly Unstamped[
   }
   const { operation } = work.node
   const mild = (operation.kind === 'gate' || operation.kind === 'notify') && !operation.required
-  if (!mild) return [{ type: 'node-failed', node: work.key, attempt, failure }]
+  if (!mild) {
+    const measured = evidence === undefined ? {} : { evidence }
+    return [{ type: 'node-failed', node: work.key, attempt, failure, ...measured }]
+  }
   const warning = failure.message
   return succeeded(task, { value: null, summary: null, warning, how: 'performed' })
 }

@@ -2,10 +2,12 @@
  * Taking a node's effect back.
  */
 import { canonicalJson } from '../../src/plan/canonical.ts'
-import type { Revision } from '../../src/plan/plan.ts'
+import type { PromoteOperation, ReplaceOperation, Revision, VerifyOperation } from '../../src/plan/plan.ts'
 import type { Desired } from '../../src/run/ports.ts'
-import { type Attempt, type Done, type Prepared, placeOf } from './operations.ts'
+import type { Attempt, Done } from './operations.ts'
+import { type Prepared, placeOf } from './place.ts'
 import { runtimeContext } from './runtime-context.ts'
+import { undoShift, undoStart } from './traffic-operations.ts'
 
 const done = (summary: string): Done => ({ value: null, summary, warning: null, how: 'performed' })
 
@@ -17,6 +19,11 @@ export async function undo(attempt: Attempt): Promise<Done> {
       return undoStep(attempt)
     case 'restore':
       return restore(attempt)
+    case 'traffic':
+      return undoShift(attempt)
+    case 'remove':
+      if (node.operation.kind !== 'start') throw new Error(`${node.key} started nothing`)
+      return undoStart(attempt, node.operation)
     case 'nothing':
     case 'irreversible':
       throw new Error(`${node.key} has nothing that could be undone`)
@@ -39,7 +46,7 @@ async function restore(attempt: Attempt): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
   const ranges = rangesOf(attempt)
   for (const range of ranges) {
-    await platform.converge({ environment, component, maxUnavailable: 0, ...range }, context)
+    await platform.converge({ environment, component, side: 'stable', maxUnavailable: 0, ...range }, context)
   }
   const versions = [...new Set(ranges.map(range => range.revision?.version ?? 'nothing'))]
   return done(ranges.length === 0 ? 'nothing had changed' : `${versions.join(' and ')} again`)
@@ -50,7 +57,7 @@ type Range = Pick<Desired, 'from' | 'to' | 'revision'>
 /** Neighbouring slots with one and the same revision are brought back together. */
 function rangesOf({ task }: Attempt): readonly Range[] {
   const { operation } = task.work.node
-  if (operation.kind !== 'replace' && operation.kind !== 'verify') return []
+  if (operation.kind !== 'replace' && operation.kind !== 'verify' && operation.kind !== 'promote') return []
   const prepared = task.state.works.get(operation.prepared)!
   if (prepared.status.type !== 'succeeded') return []
   const { before } = prepared.value as unknown as Prepared
@@ -66,11 +73,12 @@ function rangesOf({ task }: Attempt): readonly Range[] {
   return ranges
 }
 
-/** A `verify` removed only what was beyond its number of instances. */
-const spanOf = (
-  operation: { kind: 'replace'; from: number; to: number } | { kind: 'verify'; instances: number },
+/** A promotion changed every slot; a `verify` removed only what was beyond its number of instances. */
+function spanOf(
+  operation: ReplaceOperation | VerifyOperation | PromoteOperation,
   before: ReadonlyMap<number, Revision>,
-): readonly [number, number] =>
-  operation.kind === 'replace'
-    ? [operation.from, operation.to]
-    : [operation.instances, Math.max(operation.instances, ...[...before.keys()].map(slot => slot + 1))]
+): readonly [number, number] {
+  if (operation.kind === 'replace') return [operation.from, operation.to]
+  const end = Math.max(operation.instances, ...[...before.keys()].map(slot => slot + 1))
+  return [operation.kind === 'promote' ? 0 : operation.instances, end]
+}

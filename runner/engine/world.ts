@@ -4,7 +4,7 @@
 import type { RuntimeContext, StepModel, VerdictModel } from '../../src/definition/model.ts'
 import type { Millis, NotifyOperation, PlanCheck } from '../../src/plan/plan.ts'
 import type { Failure } from '../../src/run/events.ts'
-import type { Platform, Secrets } from '../../src/run/ports.ts'
+import type { Metrics, Platform, Secrets } from '../../src/run/ports.ts'
 import type { Clock } from './clock.ts'
 
 /** How an adapter's work on a node is told: to the view and to the node's log. */
@@ -49,6 +49,7 @@ export interface World {
   /** The fencing token of a component's lock. */
   readonly fence: (environment: string, component: string) => number
   readonly secrets: Secrets
+  readonly metrics: Metrics
   readonly log: (node: string) => NodeLog
   /** The team's functions, from the bundle that is kept with the run. */
   readonly steps: ReadonlyMap<string, StepModel>

@@ -7,7 +7,7 @@
  * Two halves, because what is asked of the world depends on the first: `resolveRelease` says which components
  * go where, the runner reads the facts for exactly these, and `compileRelease` makes the plan.
  */
-import type { CallSite, EnvironmentModel, ReleaseModel, SecretModel } from '../definition/model.ts'
+import type { CallSite, EnvironmentModel, ItemModel, ReleaseModel, SecretModel } from '../definition/model.ts'
 import { type Diagnostic, hasErrors, type Span } from '../diagnostic.ts'
 import { sealPlan } from '../plan/canonical.ts'
 import type {
@@ -26,9 +26,11 @@ import { CompileContext, isSecret } from './context.ts'
 import type { ComponentFact } from './deploy.ts'
 import { checkHttpGates } from './gates.ts'
 import { lowerStages } from './lower.ts'
+import { analysesOf, secretsOfAnalysis } from './metrics.ts'
 import { checkNames, flatten } from './names.ts'
 import { checkOptions } from './options.ts'
 import { readParams } from './params.ts'
+import { checkRegions, isHeldBy, type SiteModel, sitesOf } from './regions.ts'
 import { checkSafety } from './safety.ts'
 import { resolveStages } from './stages.ts'
 
@@ -51,7 +53,9 @@ export interface ResolvedRelease {
   readonly version: string
   readonly components: readonly ResolvedComponent[]
   readonly environments: readonly EnvironmentModel[]
-  /** Which component goes to which environment, by name. */
+  /** Every place that something is deployed to: environments, or their regions. */
+  readonly sites: readonly SiteModel[]
+  /** Which component goes to which place, by name. */
   readonly targets: readonly { readonly environment: string; readonly component: string }[]
   readonly concurrency: number
   readonly context: CompileContext
@@ -86,8 +90,10 @@ export function resolveRelease(input: CompileInput): ResolvedRelease {
   const environments = environmentsOf(model, context)
   const held = new Set(components.map(component => component.name))
   const concurrency = input.concurrency ?? model.concurrency ?? DEFAULT_CONCURRENCY
+  checkRegions(model, context)
   const targets = targetsOf(model, held)
-  return { model, version, components, environments, targets, concurrency, context }
+  const sites = environments.flatMap(sitesOf)
+  return { model, version, components, environments, sites, targets, concurrency, context }
 }
 
 /** Second half: the nodes, what is dangerous about them, and the plan. */
@@ -95,7 +101,8 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const { model, context } = resolved
   const stages = resolveStages(model, context)
   const byName = new Map(resolved.components.map(component => [component.name, component]))
-  const target = { components: byName, facts: facts.components }
+  const sites = new Map(resolved.sites.map(site => [site.name, site]))
+  const target = { components: byName, facts: facts.components, live: facts.live, sites }
   const { nodes, positions } = lowerStages(stages, target, context)
   checkHttpGates(model, context)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)
@@ -116,7 +123,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
     policy,
     concurrency: resolved.concurrency,
     components: resolved.components.map(component => planComponent(component, facts)),
-    environments: resolved.environments.map(environment => planEnvironment(environment, model)),
+    environments: resolved.sites.map(site => planEnvironment(site, model)),
     secrets: secrets.map(planSecret),
     approvers: facts.approvers === 'unknown' ? [] : facts.approvers,
     facts: {
@@ -163,8 +170,9 @@ function targetsOf(model: ReleaseModel, held: ReadonlySet<string>): ResolvedRele
   const seen = new Map<string, { environment: string; component: string }>()
   for (const item of model.stages.flatMap(stage => flatten(stage.items))) {
     if (item.kind !== 'deploy') continue
-    for (const { name } of item.components) {
-      if (held.has(name)) seen.set(`${item.to.name}/${name}`, { environment: item.to.name, component: name })
+    for (const site of sitesOf(item.to)) {
+      for (const { name } of item.components.filter(c => held.has(c.name) && isHeldBy(site, c.name)))
+        seen.set(`${site.name}/${name}`, { environment: site.name, component: name })
     }
   }
   return [...seen.values()]
@@ -176,9 +184,7 @@ function secretsOf(model: ReleaseModel, context: CompileContext): readonly Secre
   const used: unknown[] = [
     ...model.secrets,
     ...model.components.flatMap(component => Object.values(component.env)),
-    ...model.stages
-      .flatMap(stage => flatten(stage.items))
-      .flatMap(item => (item.kind === 'notify' ? [item.channel.url] : [])),
+    ...model.stages.flatMap(stage => flatten(stage.items)).flatMap(secretsIn),
   ]
   for (const secret of used.filter(isSecret)) {
     const first = byName.get(secret.name)
@@ -194,6 +200,13 @@ function secretsOf(model: ReleaseModel, context: CompileContext): readonly Secre
     }
   }
   return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function secretsIn(item: ItemModel): readonly unknown[] {
+  if (item.kind === 'notify') return [item.channel.url]
+  if (item.kind === 'bake') return secretsOfAnalysis(item.analysis)
+  if (item.kind !== 'deploy') return []
+  return [item.to.metrics?.url, ...analysesOf(item.with).flatMap(secretsOfAnalysis)]
 }
 
 function planSecret({ name, from }: SecretModel): PlanSecret {
@@ -226,11 +239,17 @@ function planComponent(component: ResolvedComponent, facts: CompileFacts): PlanC
   }
 }
 
-const planEnvironment = (environment: EnvironmentModel, model: ReleaseModel): PlanEnvironment => ({
-  name: environment.name,
-  platform: { kind: environment.on.kind, cluster: environment.on.cluster ?? model.name },
-  protect: environment.protect,
-})
+const planEnvironment = (site: SiteModel, model: ReleaseModel): PlanEnvironment => {
+  const { name, environment, region, wave } = site
+  const { on, protect } = environment
+  const router = on.router === null ? {} : { router: { kind: on.router.kind } }
+  return {
+    name,
+    platform: { kind: on.kind, cluster: on.cluster ?? model.name, ...router },
+    protect,
+    ...(region === null ? {} : { region: { name: region, of: environment.name, wave } }),
+  }
+}
 
 function componentPositions({ components, context }: ResolvedRelease): Record<string, Span> {
   const positions: Record<string, Span> = {}

@@ -1,5 +1,5 @@
 /**
- * Lowering of a deployment: each component becomes prepare → replace … → verify.
+ * Lowering of a deployment: each component becomes prepare → replace … → verify, in each place of its environment.
  *
  *     prepare                keeps the files, records what runs now
  *        └─▶ rolling/1       brings the first batch of instances over
@@ -7,18 +7,24 @@
  *                     └─▶ verify   removes what is beyond, reads back, asks every instance
  *
  * A component's first batch needs the `verify` of everything that it needs in the same environment, so that
- * providers are whole before their consumers begin, and nothing waits for more than that.
+ * providers are whole before their consumers begin, and nothing waits for more than that. Strategies that divide
+ * traffic stand between `prepare` and `verify` (progressive.ts); where nothing runs yet there is none to divide, and the
+ * component is simply brought up.
  */
-import type { ComponentModel, DeployModel, StrategyModel } from '../definition/model.ts'
-import type { Millis, Revision, Sha256 } from '../plan/plan.ts'
+import type { ComponentModel, DeployModel } from '../definition/model.ts'
+import type { LiveFact, Millis, Revision, Sha256 } from '../plan/plan.ts'
+import { lowerBake } from './bake.ts'
 import type { ResolvedComponent } from './components.ts'
 import type { CompileContext } from './context.ts'
+import { lowerLockstep } from './lockstep.ts'
 import type { Deployed, Flow, Lowering } from './lower.ts'
-import { parseDuration, parseShare } from './units.ts'
+import { type First, lowerBatches, lowerVerify, type Part, type SiteDeploy, siteBase } from './part.ts'
+import { isProgressive } from './phases.ts'
+import { lowerProgressive } from './progressive.ts'
+import { isHeldBy, type SiteModel, wavesOf } from './regions.ts'
 
 const MINUTE: Millis = 60_000
 const PREPARE_TIMEOUT: Millis = 5 * MINUTE
-const VERIFY_TIMEOUT: Millis = 5 * MINUTE
 const DEFAULT_HEALTH = { path: '/health', timeout: 30_000, interval: 100 } as const
 
 /** What the world says of a component: read by the runner before the plan is made. */
@@ -33,29 +39,84 @@ export interface ComponentFact {
 export interface DeployTarget {
   readonly components: ReadonlyMap<string, ResolvedComponent>
   readonly facts: ReadonlyMap<string, ComponentFact>
+  /** By environment, by component: what runs there. */
+  readonly live: Readonly<Record<string, Readonly<Record<string, LiveFact | null>>>>
+  /** Every place that something is deployed to, by its name. */
+  readonly sites: ReadonlyMap<string, SiteModel>
 }
 
+/** Wave after wave: a later one needs all of the one before, and what it was watched for. */
 export function lowerDeploy(lowering: Lowering, item: DeployModel, before: Flow): Flow {
-  const held = inOrder(lowering, item)
-  const deployed: Deployed[] = []
-  const here = { component: new Map<string, string>(), groups: new Map<number, string[]>() }
-  for (const component of held) {
-    const verify = lowerComponent(lowering, { item, component, before, deployed, groups: here.groups })
-    if (verify === null) continue
-    deployed.push({ component: component.name, environment: item.to.name, verify })
-    here.groups.set(component.group, [...(here.groups.get(component.group) ?? []), verify])
-  }
-  if (deployed.length === 0) return before
-  return { needs: [], after: deployed.map(d => d.verify), deployed: [...before.deployed, ...deployed] }
-}
-
-/** In the order of needs, so that a provider's `verify` is known when its consumer is lowered. */
-function inOrder(lowering: Lowering, item: DeployModel): readonly ResolvedComponent[] {
-  const wanted = new Set(item.components.map(component => component.name))
   for (const component of item.components) {
     if (!lowering.target.components.has(component.name)) reportNotHeld(lowering.context, component, item)
   }
-  return [...lowering.target.components.values()].filter(component => wanted.has(component.name))
+  let flow = before
+  let last: readonly Deployed[] = []
+  for (const wave of wavesOf(item.to)) {
+    const placed = wave.map(site => lowerSite(lowering, { item, site, before: flow }))
+    last = placed.flatMap(({ deployed }) => deployed)
+    const ends = [...last.map(({ verify }) => verify), ...placed.flatMap(({ bakes }) => bakes)]
+    if (ends.length === 0) continue
+    flow = { needs: ends, after: [], deployed: [...flow.deployed, ...last] }
+  }
+  if (flow === before) return before
+  // What follows the deployment comes after its last wave: what needs a component of it says so itself.
+  return item.to.regions === null
+    ? { needs: [], after: last.map(({ verify }) => verify), deployed: flow.deployed }
+    : flow
+}
+
+interface Placed {
+  readonly deployed: readonly Deployed[]
+  readonly bakes: readonly string[]
+}
+
+function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
+  const { item, site, before } = place
+  const parts = inOrder(lowering, place).flatMap(component => partOf(lowering, place, component) ?? [])
+  const deployed =
+    item.order === 'lockstep' && isProgressive(item.with) && parts.some(part => part.live)
+      ? lowerLockstep(lowering, place, parts)
+      : lowerInOrder(lowering, place, parts)
+  if (site.bake === null || deployed.length === 0) return { deployed, bakes: [] }
+  const bake = lowerBake(
+    lowering,
+    {
+      key: `${siteBase(lowering, site)}/bake`,
+      duration: site.bake,
+      analysis: 'analysis' in item.with ? item.with.analysis : null,
+      at: item.at,
+      environments: [site],
+    },
+    { needs: deployed.map(({ verify }) => verify), after: [], deployed: [...before.deployed, ...deployed] },
+  )
+  return { deployed, bakes: [bake] }
+}
+
+/** Each component is finished before those that need it. */
+function lowerInOrder(lowering: Lowering, place: SiteDeploy, parts: readonly Part[]): readonly Deployed[] {
+  const deployed: Deployed[] = []
+  const groups = new Map<number, string[]>()
+  for (const part of parts) {
+    const first = firstNeeds(place, part, { deployed, groups })
+    const { with: strategy } = place.item
+    const last =
+      isProgressive(strategy) && part.live
+        ? lowerProgressive(lowering, { ...place, strategy }, part, first)
+        : lowerBatches(lowering, place, part, first)
+    const verify = lowerVerify(lowering, place, part, last)
+    deployed.push({ component: part.component.name, environment: place.site.name, verify })
+    groups.set(part.component.group, [...(groups.get(part.component.group) ?? []), verify])
+  }
+  return deployed
+}
+
+/** In the order of needs, so that a provider's `verify` is known when its consumer is lowered. */
+function inOrder(lowering: Lowering, { item, site }: SiteDeploy): readonly ResolvedComponent[] {
+  const wanted = new Set(item.components.map(component => component.name))
+  return [...lowering.target.components.values()].filter(
+    ({ name }) => wanted.has(name) && isHeldBy(site, name),
+  )
 }
 
 function reportNotHeld(context: CompileContext, component: ComponentModel, item: DeployModel): void {
@@ -68,33 +129,21 @@ function reportNotHeld(context: CompileContext, component: ComponentModel, item:
   })
 }
 
-interface Place {
-  readonly item: DeployModel
-  readonly component: ResolvedComponent
-  readonly before: Flow
-  /** What this deployment has lowered so far. */
-  readonly deployed: readonly Deployed[]
-  readonly groups: ReadonlyMap<number, readonly string[]>
-}
-
-/** Returns the key of the component's `verify`; null where it could not be lowered. */
-function lowerComponent(lowering: Lowering, place: Place): string | null {
-  const { item, component, before } = place
-  const environment = item.to.name
-  const stage = lowering.stageName
-  const base =
-    environment === stage ? `${stage}/${component.name}` : `${stage}/${environment}/${component.name}`
-  if (lowering.has(`${base}/prepare`)) {
+/** With its `prepare`; null where it could not be lowered. */
+function partOf(lowering: Lowering, place: SiteDeploy, component: ResolvedComponent): Part | null {
+  const { item, site, before } = place
+  const base = `${siteBase(lowering, site)}/${component.name}`
+  const prepare = `${base}/prepare`
+  if (lowering.has(prepare)) {
     reportTwice(lowering.context, component, item)
     return null
   }
   const revision = revisionOf(lowering, component)
-  const instances = instancesOf(lowering.context, component, environment)
-  const common = { component: component.name, environment }
-  const prepare = `${base}/prepare`
+  const instances = instancesOf(lowering.context, component, site)
   lowering.add(
     {
-      ...common,
+      component: component.name,
+      environment: site.name,
       key: prepare,
       title: `${component.name}: keep ${component.version}`,
       timeout: PREPARE_TIMEOUT,
@@ -104,79 +153,35 @@ function lowerComponent(lowering: Lowering, place: Place): string | null {
     before,
     item.at,
   )
-  const last = lowerBatches(lowering, { ...place, base, revision, instances })
-  const verify = `${base}/verify`
-  lowering.add(
-    {
-      ...common,
-      key: verify,
-      title: `${component.name}: verify ${instances} × ${component.version}`,
-      timeout: VERIFY_TIMEOUT,
-      undo: { kind: 'restore' },
-      operation: { kind: 'verify', revision, instances, prepared: prepare },
-    },
-    { needs: [last], after: [], deployed: [] },
-    item.at,
-  )
-  return verify
+  const now = lowering.target.live[site.name]?.[component.name] ?? null
+  const live = now !== null && (now.version !== revision.version || now.digest !== revision.digest)
+  return { component, base, revision, instances, prepare, live }
 }
 
-function lowerBatches(
-  lowering: Lowering,
-  place: Place & { readonly base: string; readonly revision: Revision; readonly instances: number },
-): string {
-  const { item, component, base, revision, instances } = place
-  const shape = shapeOf(lowering.context, item.with, instances, item)
-  let last = `${base}/prepare`
-  for (let from = 0, batch = 1; from < instances; from += shape.batch, batch += 1) {
-    const to = Math.min(from + shape.batch, instances)
-    const key = `${base}/${item.with.kind}/${batch}`
-    const first = batch === 1 ? firstNeeds(place) : { needs: [], after: [] }
-    lowering.add(
-      {
-        component: component.name,
-        environment: item.to.name,
-        key,
-        title: `${component.name}: ${slots(from, to)} of ${instances} to ${component.version}`,
-        timeout: shape.deadline,
-        undo: { kind: 'restore' },
-        ...first,
-        operation: {
-          kind: 'replace',
-          revision,
-          from,
-          to,
-          maxUnavailable: shape.maxUnavailable,
-          prepared: `${base}/prepare`,
-        },
-      },
-      { needs: [last], after: [], deployed: [] },
-      item.at,
-    )
-    last = key
-  }
-  return last
+/** What is deployed so far in this place, and by group. */
+interface SoFar {
+  readonly deployed: readonly Deployed[]
+  readonly groups: ReadonlyMap<number, readonly string[]>
 }
 
-const slots = (from: number, to: number): string =>
-  to - from === 1 ? `instance ${to}` : `instances ${from + 1}–${to}`
+/** The first change needs its providers here, and comes after the groups that are pinned before its own. */
+function firstNeeds({ site, before }: SiteDeploy, { component }: Part, soFar: SoFar): First {
+  const needs = providersOf(component, [...before.deployed, ...soFar.deployed], site)
+  const after = [...soFar.groups]
+    .filter(([group]) => component.model.group !== null && group < component.group)
+    .flatMap(([, verifies]) => verifies)
+  return { needs, after: after.filter(key => !needs.includes(key)) }
+}
+
+/** The `verify` of everything that the component needs and that was deployed here. */
+function providersOf(component: ResolvedComponent, deployed: readonly Deployed[], site: SiteModel): string[] {
+  const names = new Set(component.model.needs.map(need => need.component.name))
+  return deployed.filter(d => d.environment === site.name && names.has(d.component)).map(d => d.verify)
+}
 
 /** A component that failed in an earlier place does not go on to the next. */
 const own = (before: Flow, component: ResolvedComponent): string[] =>
   before.deployed.filter(d => d.component === component.name).map(d => d.verify)
-
-/** The first batch needs its providers here, and comes after the groups that are pinned before its own. */
-function firstNeeds(place: Place): { needs: string[]; after: string[] } {
-  const environment = place.item.to.name
-  const providers = new Set(place.component.model.needs.map(need => need.component.name))
-  const needs = [...place.before.deployed, ...place.deployed]
-    .filter(d => d.environment === environment && providers.has(d.component))
-    .map(d => d.verify)
-  const after = [...place.groups]
-    .filter(([group]) => place.component.model.group !== null && group < place.component.group)
-    .flatMap(([, verifies]) => verifies)
-  return { needs, after: after.filter(key => !needs.includes(key)) }
-}
 
 function reportTwice(context: CompileContext, component: ResolvedComponent, item: DeployModel): void {
   context.report({
@@ -220,9 +225,12 @@ function revisionOf(lowering: Lowering, component: ResolvedComponent): Revision 
 /** Each batch of them is a node: what is more than this was mistyped, and would be a plan that nobody can read. */
 const MOST_INSTANCES = 10_000
 
-function instancesOf(context: CompileContext, component: ResolvedComponent, environment: string): number {
+/** A region may say its own number; otherwise its environment's holds. */
+function instancesOf(context: CompileContext, component: ResolvedComponent, site: SiteModel): number {
   const { instances } = component.model
-  const count = typeof instances === 'number' ? instances : (instances[environment] ?? 1)
+  const environment = site.environment.name
+  const count =
+    typeof instances === 'number' ? instances : (instances[site.name] ?? instances[environment] ?? 1)
   if (Number.isInteger(count) && count >= 1 && count <= MOST_INSTANCES) return count
   context.report({
     code: 'not-a-count',
@@ -231,52 +239,4 @@ function instancesOf(context: CompileContext, component: ResolvedComponent, envi
     at: component.model.at,
   })
   return 1
-}
-
-interface Shape {
-  readonly batch: number
-  readonly maxUnavailable: number
-  readonly deadline: Millis
-}
-
-function shapeOf(
-  context: CompileContext,
-  strategy: StrategyModel,
-  instances: number,
-  item: DeployModel,
-): Shape {
-  const deadline = context.duration(strategy.progressDeadline, {
-    name: 'the progress deadline',
-    at: item.at,
-    fallback: parseDuration('10m')!,
-  })
-  switch (strategy.kind) {
-    case 'all-at-once':
-      return { batch: instances, maxUnavailable: 0, deadline }
-    case 'rolling': {
-      const share = (value: typeof strategy.batch, name: string, round: 'up' | 'down'): number => {
-        const text = context.value(value)
-        const count = parseShare(text, { of: instances, round })
-        if (count === null) reportShare(context, { name, text, at: item.at })
-        return count ?? 1
-      }
-      return {
-        batch: Math.max(1, share(strategy.batch, 'batch', 'up')),
-        maxUnavailable: share(strategy.maxUnavailable, 'maxUnavailable', 'down'),
-        deadline,
-      }
-    }
-  }
-}
-
-function reportShare(
-  context: CompileContext,
-  what: { readonly name: string; readonly text: number | string; readonly at: DeployModel['at'] },
-): void {
-  context.report({
-    code: 'not-a-share',
-    message: `${what.name} is ${JSON.stringify(what.text)}`,
-    hint: "Write a whole number of instances, or a share of them as in '25%'.",
-    at: what.at,
-  })
 }

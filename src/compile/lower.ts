@@ -8,6 +8,7 @@
  * critical may fail without stopping the rest (what needs that component has a need of its own).
  */
 import type {
+  BakeModel,
   CallSite,
   GateModel,
   ItemModel,
@@ -17,6 +18,7 @@ import type {
 } from '../definition/model.ts'
 import type { Span } from '../diagnostic.ts'
 import type { EnvValue, Millis, PlanCheck, PlanCommand, PlanNode, Retry, Undo } from '../plan/plan.ts'
+import { lowerBake } from './bake.ts'
 import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
 import { type CompileContext, isCheck, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
@@ -71,7 +73,12 @@ export function lowerStages(
 
 /** A node as an item asks for it; the rest is filled in from where it stands. */
 export type NodeDraft = Pick<PlanNode, 'key' | 'title' | 'operation'> &
-  Partial<Pick<PlanNode, 'component' | 'environment' | 'timeout' | 'retry' | 'undo' | 'needs' | 'after'>>
+  Partial<
+    Pick<
+      PlanNode,
+      'component' | 'environment' | 'lockstep' | 'timeout' | 'retry' | 'undo' | 'needs' | 'after'
+    >
+  >
 
 export class Lowering {
   readonly nodes: PlanNode[] = []
@@ -138,6 +145,8 @@ export class Lowering {
             self: item.self,
           },
         })
+      case 'bake':
+        return this.#bake(item, before)
       case 'wait': {
         const duration = this.context.duration(item.duration, {
           name: 'the wait',
@@ -153,6 +162,16 @@ export class Lowering {
         })
       }
     }
+  }
+
+  /** Watches the places that were deployed to last: production, not staging before it. */
+  #bake(item: BakeModel, before: Flow): Flow {
+    const last = before.deployed.at(-1)?.environment
+    const places = [...this.target.sites.values()]
+    const root = places.find(site => site.name === last)?.environment
+    const key = this.#unique(`bake-${String(this.context.value(item.duration))}`)
+    lowerBake(this, { ...item, key, environments: places.filter(site => site.environment === root) }, before)
+    return { needs: [key], after: [], deployed: before.deployed }
   }
 
   /** Two waits of one length in a stage are two nodes; the later is numbered in the order written. */
@@ -328,6 +347,7 @@ export class Lowering {
       ...(draft.component === undefined ? {} : { component: draft.component }),
       ...(draft.environment === undefined ? {} : { environment: draft.environment }),
       needs,
+      ...(draft.lockstep === undefined ? {} : { lockstep: draft.lockstep }),
       after: withoutNeeds(
         draft.after === undefined ? before.after : [...new Set([...before.after, ...draft.after])],
         needs,

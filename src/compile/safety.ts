@@ -8,6 +8,7 @@ import type { PlanApprover, PlanNode } from '../plan/plan.ts'
 import { emptySeats } from './attainable.ts'
 import type { CompileContext } from './context.ts'
 import { flatten } from './names.ts'
+import { sitesOf } from './regions.ts'
 
 export interface SafetySubject {
   readonly model: ReleaseModel
@@ -121,7 +122,10 @@ function checkGuards(
     if (name === undefined || guarded.has(node.key) || reported.has(name)) continue
     const deploy = items.find(
       item =>
-        item.kind === 'deploy' && item.to.name === name && item.to.protect && held(model, node.stage, item),
+        item.kind === 'deploy' &&
+        sitesOf(item.to).some(site => site.name === name) &&
+        item.to.protect &&
+        held(model, node.stage, item),
     )
     if (deploy === undefined) continue
     reported.add(name)
@@ -139,7 +143,11 @@ const held = (model: ReleaseModel, stage: string, item: ItemModel): boolean =>
 
 /** A misspelt environment would leave the component with one instance where it should have many. */
 function checkInstances(model: ReleaseModel, items: readonly ItemModel[], context: CompileContext): void {
-  const reached = new Set(items.flatMap(item => (item.kind === 'deploy' ? [item.to.name] : [])))
+  const reached = new Set(
+    items.flatMap(item =>
+      item.kind === 'deploy' ? [item.to.name, ...sitesOf(item.to).map(site => site.name)] : [],
+    ),
+  )
   for (const { name, instances, at } of model.components) {
     if (typeof instances === 'number') continue
     for (const environment of Object.keys(instances).filter(key => !reached.has(key))) {

@@ -4,9 +4,13 @@
  * Boundary: names a platform and its settings; the platform's adapter is elsewhere.
  */
 import { callSite } from './call-site.ts'
+import type { Component } from './component.ts'
 import { type Handle, handle, requireModel } from './handle.ts'
-import type { EnvironmentModel, PlatformModel } from './model.ts'
+import type { Provider } from './metric.ts'
+import type { EnvironmentModel, PlatformModel, RegionModel, RouterModel } from './model.ts'
 import { brand } from './model.ts'
+import { valueModel } from './param.ts'
+import type { DurationOf, Written } from './value.ts'
 
 /** What an environment is on: what `local()` returns. */
 export interface Platform extends Handle<PlatformModel> {}
@@ -16,13 +20,35 @@ export interface Environment<Name extends string = string> extends Handle<Enviro
   readonly name: Name
 }
 
+/** What divides requests: what `haproxy()` returns. */
+export interface Router extends Handle<RouterModel> {}
+
 export interface LocalOptions {
   /** Definitions that name the same cluster share its environments; the release's name if left out. */
   readonly cluster?: string
+  /** What stands before each environment's instances; the platform's own gateway if left out. */
+  readonly router?: Router
 }
 
-export interface EnvironmentOptions {
+/** One of an environment's places. */
+export interface Region<Time extends Written = never> {
+  readonly name: string
+  /** From 1: regions of one wave are released together, and after all of the wave before. */
+  readonly wave: number
+  /** Percent, in place of the steps that the canary says. */
+  readonly weights?: readonly number[]
+  /** What runs in this region; all that is deployed if left out. */
+  readonly components?: readonly Component[]
+  /** How long the wave is watched before the next one begins. */
+  readonly bake?: DurationOf<Time>
+}
+
+export interface EnvironmentOptions<Time extends Written = never> {
   readonly on: Platform
+  /** Its places, released in waves; left out, it is one place. */
+  readonly regions?: readonly Region<Time>[]
+  /** Where measures come from that do not say; its router if left out. */
+  readonly metrics?: Provider
   /** Nothing reaches it without a gate or an approval before it: `release check` says so otherwise. */
   readonly protect?: boolean
 }
@@ -36,7 +62,26 @@ export interface EnvironmentOptions {
  * const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
  */
 export function local(options: LocalOptions = {}): Platform {
-  const written: PlatformModel = { [brand]: 'platform', kind: 'local', cluster: options.cluster ?? null }
+  const written: PlatformModel = {
+    [brand]: 'platform',
+    kind: 'local',
+    cluster: options.cluster ?? null,
+    router: options.router === undefined ? null : requireModel('router', options.router, 'local: router'),
+  }
+  return handle({}, written)
+}
+
+/**
+ * HAProxy before each environment's instances, steered through its runtime API: the `haproxy` of this machine is started
+ * for it. It divides requests by weight, header and cookie; it does not mirror them.
+ *
+ * @example
+ * import { environment, haproxy, local } from 'release-as-code'
+ *
+ * const production = environment('production', { on: local({ router: haproxy() }), protect: true })
+ */
+export function haproxy(): Router {
+  const written: RouterModel = { [brand]: 'router', kind: 'haproxy' }
   return handle({}, written)
 }
 
@@ -49,16 +94,32 @@ export function local(options: LocalOptions = {}): Platform {
  *
  * const production = environment('production', { on: local(), protect: true })
  */
-export function environment<const Name extends string>(
+export function environment<const Name extends string, const Time extends Written = never>(
   name: Name,
-  options: EnvironmentOptions,
+  options: EnvironmentOptions<Time>,
 ): Environment<Name> {
   const written: EnvironmentModel = {
     [brand]: 'environment',
     name,
     on: requireModel('platform', options.on, `The environment '${name}': on`),
     protect: options.protect ?? false,
+    regions: options.regions?.map(regionModel) ?? null,
+    metrics:
+      options.metrics === undefined
+        ? null
+        : requireModel('provider', options.metrics, `The environment '${name}': metrics`),
     at: callSite(environment),
   }
   return handle({ name }, written)
 }
+
+const regionModel = <Time extends Written>(region: Region<Time>): RegionModel => ({
+  name: region.name,
+  wave: region.wave,
+  weights: region.weights ?? null,
+  components:
+    region.components?.map(
+      component => requireModel('component', component, `The region '${region.name}': components`).name,
+    ) ?? null,
+  bake: region.bake === undefined ? null : valueModel<string>(region.bake),
+})

@@ -10,15 +10,19 @@
  *      copy of every class.
  */
 import { ReleaseError } from '../errors.ts'
+import type { MeasureHeldModel } from './metric.ts'
 import type {
   ChannelModel,
   CheckModel,
   ComponentModel,
   EnvironmentModel,
+  MetricModel,
   ParamModel,
   PickModel,
   PlatformModel,
+  ProviderModel,
   ReleaseModel,
+  RouterModel,
   SecretModel,
   StrategyModel,
 } from './model.ts'
@@ -44,10 +48,14 @@ interface Models {
   check: CheckModel
   component: ComponentModel
   environment: EnvironmentModel
+  measure: MeasureHeldModel
+  metric: MetricModel
   param: ParamModel
   pick: PickModel
   platform: PlatformModel
+  provider: ProviderModel
   release: ReleaseModel
+  router: RouterModel
   secret: SecretModel
   strategy: StrategyModel
 }
@@ -95,12 +103,16 @@ const maker: { readonly [Kind in HandleKind]: string } = {
   check: 'command(…).passes(), coverage(…).atLeast() or http(…).answers()',
   component: 'service() or app()',
   environment: 'environment()',
+  measure: 'errorRate(), latency() or another measure',
+  metric: 'a measure such as errorRate().below(…)',
   param: 'param()',
   pick: "a param's pick()",
   platform: 'local()',
+  provider: 'prometheus()',
   release: 'release()',
+  router: 'haproxy()',
   secret: 'secret()',
-  strategy: 'rolling() or allAtOnce()',
+  strategy: 'rolling(), canary(), blueGreen(), abTest(), mirror() or allAtOnce()',
 }
 
 /** Freezes plain data to its last part; functions and what is frozen already are left as they are. */

@@ -87,6 +87,13 @@ export interface PlatformModel {
   readonly kind: 'local'
   /** null: the release's name. */
   readonly cluster: string | null
+  /** null: the platform's own gateway. */
+  readonly router: RouterModel | null
+}
+
+export interface RouterModel {
+  readonly [brand]: 'router'
+  readonly kind: 'haproxy'
 }
 
 export interface EnvironmentModel {
@@ -94,7 +101,98 @@ export interface EnvironmentModel {
   readonly name: string
   readonly on: PlatformModel
   readonly protect: boolean
+  /** In the order written; null: the environment is one place. */
+  readonly regions: readonly RegionModel[] | null
+  /** Where measures come from that do not say; null: its router. */
+  readonly metrics: ProviderModel | null
   readonly at: CallSite
+}
+
+/** One of an environment's places: released in its wave, with its own weights and bake. */
+export interface RegionModel {
+  readonly name: string
+  /** From 1; regions of one wave are released together, after all of the wave before. */
+  readonly wave: number
+  /** Percent, in place of the strategy's steps; null: the strategy's. */
+  readonly weights: readonly number[] | null
+  /** Names; null: all that is deployed. */
+  readonly components: readonly string[] | null
+  /** Watched for that long before the next wave; null: not. */
+  readonly bake: Value<string> | null
+}
+
+/** Where measurements come from. */
+export interface ProviderModel {
+  readonly [brand]: 'provider'
+  readonly kind: 'prometheus'
+  readonly url: string | SecretModel
+  /** Queries of one's own for the named measures. */
+  readonly queries: Readonly<Partial<Record<NamedMeasure, string>>>
+}
+
+export type NamedMeasure =
+  | 'error-rate'
+  | 'availability'
+  | 'throughput'
+  | 'latency'
+  | 'mismatch'
+  | 'cpu'
+  | 'memory'
+
+export type MeasureModel =
+  | { readonly kind: Exclude<NamedMeasure, 'latency'> }
+  | { readonly kind: 'latency'; readonly quantile: number }
+  | { readonly kind: 'promql'; readonly query: string }
+  | { readonly kind: 'json'; readonly url: string | SecretModel; readonly pointer: string }
+  | { readonly kind: 'command'; readonly command: CommandModel }
+
+/** What is measured and what it has to be: what `.below()` and its kind return. */
+export interface MetricModel {
+  readonly [brand]: 'metric'
+  readonly name: string
+  readonly unit: 'ratio' | 'ms' | 'count' | 'per-second' | 'bytes' | 'number'
+  readonly measure: MeasureModel
+  readonly provider: ProviderModel | null
+  readonly expected: ExpectationModel
+  /** null: what the analysis says. */
+  readonly interval: Value<string> | null
+  readonly delay: Value<string> | null
+  readonly failureLimit: number
+  readonly consecutiveErrorLimit: number
+  readonly minRequests: number | null
+  readonly noData: 'fail' | 'hold' | 'ignore'
+  readonly at: CallSite
+}
+
+export type ExpectationModel =
+  | {
+      readonly kind: 'below' | 'at-most' | 'above' | 'at-least'
+      /** As written: a number, a percentage, a duration. */
+      readonly threshold: Value<number | string>
+    }
+  | {
+      readonly kind: 'within'
+      readonly tolerance: Value<number | string>
+      readonly of: number | string | 'stable'
+      readonly direction: 'increase' | 'decrease' | 'either'
+    }
+  | {
+      readonly kind: 'comparison'
+      readonly with: 'stable' | 'baseline'
+      readonly direction: 'increase' | 'decrease' | 'either'
+      readonly tolerance: Value<number | string>
+      readonly confidence: number
+    }
+
+/** How something is watched: by a canary step, a bake, an experiment. */
+export interface AnalysisModel {
+  readonly metrics: readonly MetricModel[]
+  /** How often is measured where a metric does not say; null: a tenth of the time watched, from 1 s to 60 s. */
+  readonly interval: Value<string> | null
+  /** Requests that a watch wants to have seen; 0: none asked for. */
+  readonly requests: number
+  /** How much longer than asked it waits for data and requests. */
+  readonly patience: Value<string>
 }
 
 export type StrategyModel =
@@ -108,6 +206,70 @@ export type StrategyModel =
       readonly progressDeadline: Value<string>
     }
   | { readonly [brand]: 'strategy'; readonly kind: 'all-at-once'; readonly progressDeadline: Value<string> }
+  | CanaryModel
+  | BlueGreenModel
+  | AbTestModel
+  | MirrorModel
+
+export interface CanaryModel {
+  readonly [brand]: 'strategy'
+  readonly kind: 'canary'
+  readonly steps: readonly CanaryStepModel[]
+  /** How long each step is watched; a step may say another time. */
+  readonly every: Value<string>
+  readonly analysis: AnalysisModel
+  /** Watched from the first shift to the last step's end, beside the steps. */
+  readonly background: AnalysisModel | null
+  /** Instances of the old version are started with the canary's, so that like is compared with like. */
+  readonly baseline: boolean
+  readonly progressDeadline: Value<string>
+}
+
+export interface CanaryStepModel {
+  /** Percent. */
+  readonly weight: Value<number>
+  /** null: the strategy's `every`. */
+  readonly every: Value<string> | null
+  /** People who let it go on after the step; null: it goes on by itself. */
+  readonly approval: { readonly name: string; readonly from: Readonly<Record<string, number>> } | null
+}
+
+export interface BlueGreenModel {
+  readonly [brand]: 'strategy'
+  readonly kind: 'blue-green'
+  /** What has to hold before the switch, measured on the side that nobody is on yet; null: health alone. */
+  readonly preview: (AnalysisModel & { readonly time: Value<string> }) | null
+  /** After the switch, for as long as the old side is kept. */
+  readonly analysis: AnalysisModel
+  /** How long the old side is kept running after the switch: until then the way back is one change at the router. */
+  readonly keepOld: Value<string>
+  readonly progressDeadline: Value<string>
+}
+
+export interface AbTestModel {
+  readonly [brand]: 'strategy'
+  readonly kind: 'ab-test'
+  readonly to:
+    | { readonly kind: 'percent'; readonly percent: Value<number> }
+    | { readonly kind: 'header' | 'cookie'; readonly name: string; readonly value: string }
+  /** How long the experiment lasts at most. */
+  readonly time: Value<string>
+  /** Decides who wins: the new version does where it holds. */
+  readonly primary: MetricModel
+  /** A breach of one of these ends the experiment as a failure. */
+  readonly analysis: AnalysisModel
+  readonly progressDeadline: Value<string>
+}
+
+export interface MirrorModel {
+  readonly [brand]: 'strategy'
+  readonly kind: 'mirror'
+  /** Percent of requests that are copied. */
+  readonly percent: Value<number>
+  readonly time: Value<string>
+  readonly analysis: AnalysisModel
+  readonly progressDeadline: Value<string>
+}
 
 export type FailurePolicyName = 'stop' | 'rollback-all' | 'rollback-dependents' | 'continue-partial'
 
@@ -177,6 +339,7 @@ export type ItemModel =
   | StepModel
   | DeployModel
   | WaitModel
+  | BakeModel
   | NotifyModel
   | ParallelModel
   | SequenceModel
@@ -223,7 +386,15 @@ export interface DeployModel {
   readonly components: readonly ComponentModel[]
   readonly to: EnvironmentModel
   readonly with: StrategyModel
-  readonly order: 'needs'
+  readonly order: 'needs' | 'lockstep'
+  readonly at: CallSite
+}
+
+/** Watches what was deployed before it. */
+export interface BakeModel {
+  readonly kind: 'bake'
+  readonly duration: Value<string>
+  readonly analysis: AnalysisModel
   readonly at: CallSite
 }
 

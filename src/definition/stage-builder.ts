@@ -16,8 +16,8 @@ import type { Component } from './component.ts'
 import { copyOf, freeze, requireModel } from './handle.ts'
 import type { CheckFunction, ItemModel, RetryModel, StepModel, Value } from './model.ts'
 import { valueModel } from './param.ts'
-import type { DeployOptions, NotifyOptions } from './stage.ts'
-import { rolling } from './strategy.ts'
+import type { BakeOptions, DeployOptions, NotifyOptions } from './stage.ts'
+import { analysisModel, rolling } from './strategy.ts'
 
 type Build = (part: ItemsBuilder) => unknown
 
@@ -147,6 +147,16 @@ export class ItemsBuilder {
 
   wait(duration: unknown): ItemsBuilder {
     return this.#with({ kind: 'wait', duration: valueModel<string>(duration), at: callSite(this.wait) })
+  }
+
+  bake(duration: unknown, options: BakeOptions = {}): ItemsBuilder {
+    const analysis = analysisModel(options.analysis)
+    return this.#with({
+      kind: 'bake',
+      duration: valueModel<string>(duration),
+      analysis: { ...analysis, requests: options.requests ?? analysis.requests },
+      at: callSite(this.bake),
+    })
   }
 
   notify(channel: Channel, options: NotifyOptions = {}): ItemsBuilder {

@@ -15,7 +15,7 @@ import type { Environment } from './environment.ts'
 import type { BesideOf, Beyond, NewStep, Output, Seen, ValueOf } from './outputs.ts'
 import type { Param } from './param.ts'
 import type { CheckFunction, Recorded, ReturnOf, Shape, StepContext, StepOptions } from './step.ts'
-import type { Strategy } from './strategy.ts'
+import type { Analysis, Strategy } from './strategy.ts'
 import type { DurationOf, Retries, Written } from './value.ts'
 
 /** `Item` where the release holds the component; otherwise the sentence that the editor shows. */
@@ -55,8 +55,17 @@ export interface DeployOptions {
   readonly to: Environment
   /** `rolling()` if left out. */
   readonly with?: Strategy
-  /** `'needs'`: each group is finished before those that need it. */
-  readonly order?: 'needs'
+  /**
+   * `'needs'`: each group is finished before those that need it; taken if left out. `'lockstep'`: all go through the steps
+   * of a canary together, and what breaks one of them takes all of them back.
+   */
+  readonly order?: 'needs' | 'lockstep'
+}
+
+export interface BakeOptions {
+  /** Requests that it wants to have seen; none asked for if left out. */
+  readonly requests?: number
+  readonly analysis?: Analysis
 }
 
 export interface NotifyOptions {
@@ -130,6 +139,17 @@ interface Items<Of extends Shape, Given> {
    * export default release('phoenix', { version: '3.0.0' }).stage('settle', s => s.wait('10m'))
    */
   wait<const Time extends Written>(duration: DurationOf<Time>): this
+
+  /**
+   * Watches what was deployed before it, for that long and that many requests. A breach is a failure like any other.
+   *
+   * @example
+   * import { errorRate, release } from 'release-as-code'
+   *
+   * export default release('phoenix', { version: '3.0.0' })
+   *   .stage('settle', s => s.bake('1h', { requests: 100, analysis: [errorRate().below('1%')] }))
+   */
+  bake<const Time extends Written>(duration: DurationOf<Time>, options?: BakeOptions): this
 
   /**
    * Sends a message to a channel.

@@ -87,6 +87,8 @@ export interface PlanEnvironment {
   readonly name: string
   readonly platform: PlanPlatform
   readonly protect: boolean
+  /** Where it is one of several places of an environment. */
+  readonly region?: { readonly name: string; readonly of: string; readonly wave: number }
 }
 
 /** `cluster` scopes environments: definitions that name the same cluster share its environments. */

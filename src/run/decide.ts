@@ -7,7 +7,8 @@
  *
  * Invariants:
  *  C1. While a halt or a stop is in force, no work of the plan starts; only rollback work does.
- *  C2. No more than `plan.concurrency` effects are in flight; waits and approvals are free.
+ *  C2. No more than `plan.concurrency` effects are in flight; waits, approvals and analyses are free: they only look.
+ *  C4. No run ends while traffic is divided: whatever the policy, what was neither promoted nor taken back is taken back.
  *  C3. A run is finished only when nothing is in flight and every rollback owed has been planned and has ended.
  */
 import { isApproved } from './approvals.ts'
@@ -15,6 +16,7 @@ import type { Outcome, RollbackScope, Unstamped } from './events.ts'
 import { judgeFailure, withDependents } from './policy.ts'
 import { computeRollback } from './rollback.ts'
 import { type Containment, isEnded, type RunState, type Work } from './state.ts'
+import { undecidedComponents } from './traffic.ts'
 
 export type Command =
   /** Facts to write down and fold at once. */
@@ -221,7 +223,7 @@ function hold(state: RunState): Command[] {
     if (because === null || (work.inFlight && state.cancelling.has(work))) continue
     const idle = work.status.type !== 'running' || !work.inFlight
     if (idle) events.push({ type: 'node-cancelled', node: work.key, because })
-    else if (state.halt?.policy === 'rollback-all') {
+    else if (state.halt?.policy === 'rollback-all' || isWatching(work)) {
       state.cancelling.add(work)
       commands.push({ type: 'cancel', work })
     }
@@ -237,7 +239,7 @@ function launch(state: RunState, now: number): Command[] {
   const leftOut: Unstamped[] = []
   let running = effectsInFlight(state)
   for (let work = state.ready.peek(); work !== undefined; work = state.ready.peek()) {
-    const free = isFree(work)
+    const free = isFree(work) || isWatching(work)
     if (mayStart(state, work)) {
       if (isLeftOut(state, work)) {
         leftOut.push({ type: 'node-skipped', node: work.key, because: 'only' })
@@ -260,6 +262,10 @@ function launch(state: RunState, now: number): Command[] {
  */
 const isLeftOut = (state: RunState, work: Work): boolean =>
   work.rollback === null && !state.selection.includes(work.node)
+
+/** Looks and changes nothing: it takes nobody's place, and is not waited for when nothing may go on. */
+export const isWatching = (work: Work): boolean =>
+  work.rollback === null && work.node.operation.kind === 'analyse'
 
 const isFree = (work: Work): boolean =>
   work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
@@ -299,7 +305,9 @@ const wait = (work: Work, what: 'person' | 'time', until: number | null): Comman
 
 const effectsInFlight = (state: RunState): number => {
   let count = 0
-  for (const work of state.active) if (work.inFlight && work.status.type === 'running') count += 1
+  for (const work of state.active) {
+    if (work.inFlight && work.status.type === 'running' && !isWatching(work)) count += 1
+  }
   return count
 }
 
@@ -313,7 +321,10 @@ function rest(state: RunState): readonly Command[] {
   const rollbackLeft = state.rollbacks.some(rollback => !rollback.finished)
   if (state.aborted && rollbackLeft) return [{ type: 'leave' }]
   if (state.halt !== null) return rollbackLeft ? idle(state) : halted(state)
-  if (state.stop === 'cancel') return rollbackLeft ? idle(state) : finish(state, 'cancelled')
+  if (state.stop === 'cancel') {
+    if (rollbackLeft) return idle(state)
+    return decideTraffic(state, 'cancel') ?? finish(state, 'cancelled')
+  }
   if (state.left === 0 && !rollbackLeft) {
     return finish(state, state.containments.length > 0 ? 'partial' : 'succeeded')
   }
@@ -323,7 +334,9 @@ function rest(state: RunState): readonly Command[] {
 function halted(state: RunState): readonly Command[] {
   const halt = state.halt!
   if (halt.cause === 'person') return finish(state, rolledBack(state))
-  if (halt.policy === 'stop' || halt.planned) return finish(state, 'failed')
+  if (halt.policy === 'stop' || halt.planned) {
+    return decideTraffic(state, halt.cause) ?? finish(state, 'failed')
+  }
   const failed = haltingFailures(state)
   const event = plannedRollback(
     state,
@@ -332,6 +345,16 @@ function halted(state: RunState): readonly Command[] {
     failed.map(work => work.key),
   )
   return [{ type: 'record', events: [event] }]
+}
+
+/** C4. Tried once for each cause: what cannot be taken back is said in the report. */
+function decideTraffic(state: RunState, because: string): readonly Command[] | null {
+  const components = undecidedComponents(state)
+  const tried = state.rollbacks.some(
+    ({ scope, because: cause }) => scope.kind === 'traffic' && cause === because,
+  )
+  if (components.length === 0 || tried) return null
+  return [{ type: 'record', events: [plannedRollback(state, { kind: 'traffic', components }, because, [])] }]
 }
 
 /** A person's rollback is a success when nothing of what was to be taken back is left. */

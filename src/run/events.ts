@@ -152,11 +152,15 @@ export type RunEventType = RunEvent['type']
 /** succeeded: exit 0. failed: 1. partial: 5. cancelled: 1. rolled-back: a person asked for it and all is back, exit 0. */
 export type Outcome = 'succeeded' | 'failed' | 'partial' | 'cancelled' | 'rolled-back'
 
-/** all: everything the run did. component: what was done for these components. to: everything after that node. */
+/**
+ * all: everything the run did. components: what was done for these components. to: everything after that node.
+ * traffic: what divides these components' traffic, and what was started for it, so that no request stays undecided.
+ */
 export type RollbackScope =
   | { readonly kind: 'all' }
   | { readonly kind: 'components'; readonly components: readonly string[] }
   | { readonly kind: 'to'; readonly node: string }
+  | { readonly kind: 'traffic'; readonly components: readonly string[] }
 
 export interface RollbackNode {
   /** `rollback/1/production/payment-service/rolling/1` */

@@ -11,16 +11,23 @@ export type Consequence =
 
 /**
  * The failure of a component that is not critical is contained, whatever the policy; everything else is
- * decided by the policy of the stage in which it failed.
+ * decided by the policy of the stage in which it failed. Components in lockstep stand and fall together: one that is
+ * critical makes all of them so.
  */
 export function judgeFailure(plan: Plan, node: PlanNode): Consequence {
-  const component = plan.components.find(c => c.name === node.component)
+  const names = matesOf(plan, node)
   const policy = plan.stages.find(stage => stage.name === node.stage)?.policy ?? plan.policy
-  if (component !== undefined && !component.critical) {
-    return { kind: 'contain', components: withDependents(plan, [component.name]) }
-  }
+  const critical = plan.components.some(c => c.critical && names.includes(c.name))
+  if (names.length > 0 && !critical) return { kind: 'contain', components: withDependents(plan, names) }
   if (policy !== 'continue-partial') return { kind: 'halt', policy }
-  return { kind: 'contain', components: component ? withDependents(plan, [component.name]) : [] }
+  return { kind: 'contain', components: withDependents(plan, names) }
+}
+
+/** The node's component; in a lockstep all that shift with it. */
+export function matesOf(plan: Plan, node: PlanNode): readonly string[] {
+  if (node.lockstep === undefined) return node.component === undefined ? [] : [node.component]
+  const mates = plan.nodes.filter(other => other.lockstep === node.lockstep)
+  return [...new Set(mates.flatMap(({ component }) => component ?? []))]
 }
 
 /** How much a policy takes back, for comparing: the higher the more. */

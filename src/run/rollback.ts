@@ -4,9 +4,13 @@
  * A step that failed or was cut off may have had half of its effect, so its `undo` is called as well and has
  * to cope with that: the compensation is owed from the moment the effect may have begun (the saga rule).
  */
+import type { Undo } from '../plan/plan.ts'
 import type { RollbackNode, RollbackScope } from './events.ts'
 import { prefixOf } from './evolve.ts'
 import { isEnded, type RunState, type Work } from './state.ts'
+import { undecidedWorks } from './traffic.ts'
+
+const UNDOABLE: ReadonlySet<Undo['kind']> = new Set(['step', 'restore', 'traffic', 'remove'])
 
 export interface RollbackPlan {
   readonly rollback: number
@@ -30,9 +34,7 @@ export function computeRollback(state: RunState, request: RollbackRequest): Roll
   const works = [...state.works.values()].filter(work => work.rollback === null)
   const owed = works.filter(work => work.owed && inScope(work))
   const pending = pendingUndos(state)
-  const undoable = new Set(
-    owed.filter(work => ['step', 'restore'].includes(work.node.undo.kind) && !pending.has(work.key)),
-  )
+  const undoable = new Set(owed.filter(work => UNDOABLE.has(work.node.undo.kind) && !pending.has(work.key)))
   const kept = owed.flatMap(work =>
     work.node.undo.kind === 'irreversible' ? [{ node: work.key, reason: work.node.undo.reason }] : [],
   )
@@ -91,6 +93,10 @@ function scopeOf(state: RunState, request: RollbackRequest): (work: Work) => boo
       const names = new Set(scope.components)
       return work =>
         including?.includes(work.key) || (work.node.component !== undefined && names.has(work.node.component))
+    }
+    case 'traffic': {
+      const undecided = new Set(undecidedWorks(state))
+      return work => undecided.has(work)
     }
     case 'to': {
       const target = state.works.get(scope.node)?.doneOrder ?? 0

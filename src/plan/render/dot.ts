@@ -22,6 +22,11 @@ const looks: Readonly<Record<OperationKind, Look>> = {
   prepare: { fill: '#eef7ee', border: '#86b386' },
   replace: { fill: '#d9f2dd', border: '#2f8f46' },
   verify: { fill: '#eef7ee', border: '#2f8f46' },
+  start: { fill: '#eef7ee', border: '#86b386' },
+  shift: { fill: '#d9f2dd', border: '#2f8f46', shape: 'cds' },
+  analyse: { fill: '#e8f1fb', border: '#2f6fb0', shape: 'ellipse' },
+  promote: { fill: '#d9f2dd', border: '#2f8f46' },
+  remove: { fill: '#eef7ee', border: '#86b386' },
   join: { fill: '#a1a1aa', border: '#a1a1aa', shape: 'point' },
 }
 

@@ -94,7 +94,7 @@ const marksPaintOf = ({ undo }: PlanNode, paint: Painter): Painter['dim'] =>
 
 const paintOf = (node: PlanNode, paint: Painter): ((text: string) => string) => {
   if (node.operation.kind === 'approval') return paint.cyan
-  return node.operation.kind === 'replace' ? paint.green : text => text
+  return ['replace', 'shift', 'promote'].includes(node.operation.kind) ? paint.green : text => text
 }
 
 /** Time limit, further attempts, and what a rollback can do. */
@@ -105,7 +105,7 @@ function marksOf(node: PlanNode): string {
     retry.limit === 0 ? '' : `+${retry.limit}×`,
     operation.kind === 'approval' && operation.expires !== null ? durationText(operation.expires) : '',
     (operation.kind === 'gate' || operation.kind === 'notify') && !operation.required ? '?' : '',
-    { nothing: '', restore: '↩', step: '↩', irreversible: '!' }[node.undo.kind],
+    { nothing: '', restore: '↩', step: '↩', traffic: '↩', remove: '↩', irreversible: '!' }[node.undo.kind],
   ]
   return marks.filter(mark => mark !== '').join(' ')
 }

@@ -16,6 +16,11 @@ const shapes: Readonly<Record<OperationKind, readonly [string, string]>> = {
   prepare: ['[', ']'],
   replace: ['[', ']'],
   verify: ['[', ']'],
+  start: ['[', ']'],
+  shift: ['>', ']'],
+  analyse: ['([', '])'],
+  promote: ['[', ']'],
+  remove: ['[', ']'],
   join: ['((', '))'],
 }
 
@@ -28,6 +33,11 @@ const styles: Readonly<Record<OperationKind, string>> = {
   prepare: 'fill:#eef7ee,stroke:#86b386,color:#16301a',
   replace: 'fill:#d9f2dd,stroke:#2f8f46,color:#10301a',
   verify: 'fill:#eef7ee,stroke:#2f8f46,color:#10301a',
+  start: 'fill:#eef7ee,stroke:#86b386,color:#16301a',
+  shift: 'fill:#d9f2dd,stroke:#2f8f46,color:#10301a',
+  analyse: 'fill:#e8f1fb,stroke:#2f6fb0,color:#10253d',
+  promote: 'fill:#d9f2dd,stroke:#2f8f46,color:#10301a',
+  remove: 'fill:#eef7ee,stroke:#86b386,color:#16301a',
   join: 'fill:#a1a1aa,stroke:#a1a1aa,color:#a1a1aa',
 }
 

@@ -1,7 +1,9 @@
 /**
  * How the parts of a plan are said in few words, the same in every render.
  */
-import type { LiveFact, Millis, PlanCheck, PlanCommand, PlanNode, Revision } from '../plan.ts'
+import { formatCondition } from '../../judge/condition.ts'
+import { formatValue } from '../../judge/unit.ts'
+import type { LiveFact, Millis, PlanCheck, PlanCommand, PlanMetric, PlanNode, Revision } from '../plan.ts'
 
 const units: readonly (readonly [string, Millis])[] = [
   ['d', 86_400_000],
@@ -69,6 +71,12 @@ export function purposeText(node: PlanNode): string {
       return checkText(operation.check)
     case 'approval':
       return peopleText(operation.from)
+    case 'analyse':
+      return operation.metrics.map(metricText).join(', ')
+    case 'start':
+    case 'shift':
+    case 'promote':
+    case 'remove':
     case 'wait':
     case 'step':
     case 'notify':
@@ -85,3 +93,12 @@ export const peopleText = (from: Readonly<Record<string, number>>): string =>
   Object.entries(from)
     .map(([role, count]) => `${count} ${role}`)
     .join(' and ')
+
+/** `error rate below 1%` */
+export function metricText({ name, unit, expected }: PlanMetric): string {
+  if (expected.kind === 'condition')
+    return `${name} ${formatCondition({ condition: expected.condition, unit })}`
+  const { with: side, tolerance, direction } = expected
+  const worse = { increase: 'no higher', decrease: 'no lower', either: 'no further' }[direction]
+  return `${name}: ${worse} than the ${side} side by more than ${formatValue(tolerance, 'ratio')}`
+}

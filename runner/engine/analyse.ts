@@ -1,0 +1,207 @@
+/**
+ * An analysis: measures again and again, folds each measurement into the judge's verdict, and ends when that is certain.
+ *
+ *     watching ──every verdict a pass, time over, requests seen──▶ passed
+ *        │  └──time over, something still open──▶ patience ──▶ passed | failed
+ *        └──a verdict that is bad──▶ failed, at once
+ *
+ * Boundary: when to measure and when to stop. What a measurement is comes from {@link Metrics}, what it means from src/judge.
+ *
+ *  A1. What measured nothing never passes.
+ *  A2. A breach ends the analysis when it is measured, not when its time is over.
+ *  A3. It changes nothing: one that was cut off begins anew.
+ */
+import { ReleaseError } from '../../src/errors.ts'
+import { valuesOf } from '../../src/judge/measurement.ts'
+import type { AnalyseOperation, Json, MeasureTarget, Millis, PlanMetric } from '../../src/plan/plan.ts'
+import type { Evidence } from '../../src/run/evidence.ts'
+import { isEnded } from '../../src/run/state.ts'
+import type { Attempt, Done } from './operations.ts'
+import { advance, evidenceOf, openSeries, type Series, standingOf } from './series.ts'
+
+/** How often an analysis without an end of its own looks whether it is over. */
+const GLANCE: Millis = 500
+
+export async function analyse(attempt: Attempt, operation: AnalyseOperation): Promise<Done> {
+  const { world, signal } = attempt
+  const started = world.now()
+  const all = await openAll(attempt, operation, started)
+  const watch = { attempt, operation, all, started }
+  try {
+    for (;;) {
+      await measureDue(watch)
+      const end = endOf(watch)
+      if (end !== null) return end
+      await pause(attempt, nextLook(watch) - world.now())
+      if (signal.aborted) throw new ReleaseError('cancelled', 'the analysis was stopped')
+    }
+  } catch (error) {
+    throw withEvidence(error, watch)
+  }
+}
+
+interface Watch {
+  readonly attempt: Attempt
+  readonly operation: AnalyseOperation
+  readonly all: readonly Series[]
+  readonly started: number
+}
+
+async function openAll(
+  { task, world, signal }: Attempt,
+  { metrics, targets, decides }: AnalyseOperation,
+  started: number,
+): Promise<readonly Series[]> {
+  const { facts } = task.state.plan
+  const pairs = targets.flatMap(target => metrics.map(metric => [metric, target] as const))
+  return Promise.all(
+    pairs.map(([metric, target]) =>
+      openSeries({
+        metric,
+        target,
+        beside: besideOf(metric, target, facts.live[target.environment]?.[target.component]?.version),
+        decides: decides === metric.name,
+        metrics: world.metrics,
+        started,
+        signal,
+      }),
+    ),
+  )
+}
+
+/** The side that it is looked at beside: what is asked for in a comparison, otherwise what was live before. */
+function besideOf(metric: PlanMetric, target: MeasureTarget, live: string | undefined): MeasureTarget | null {
+  if (target.side !== 'canary' || live === undefined) return null
+  const side = metric.expected.kind === 'comparison' ? metric.expected.with : 'stable'
+  return { ...target, side, version: live }
+}
+
+async function measureDue({ attempt, all }: Watch): Promise<void> {
+  const { world, signal } = attempt
+  const now = world.now()
+  const due = all.filter(series => series.next !== null && series.next <= now)
+  await Promise.all(due.map(series => advance(series, { now: world.now, signal })))
+  const log = world.log(attempt.task.work.key)
+  for (const series of due) log.line(lineOf(series))
+}
+
+function lineOf(series: Series): string {
+  const last = series.points.at(-1)
+  const where = `${series.target.component} ${series.metric.name}`
+  if (last === undefined) return `${where}: nothing measured`
+  return `${where}: ${series.judgement().reason}`
+}
+
+/** How it has ended; null: it goes on. */
+function endOf(watch: Watch): Done | null {
+  const { attempt, operation, all } = watch
+  const now = attempt.world.now()
+  const guards = all.filter(series => !series.decides)
+  const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
+  if (bad !== undefined) throw breach(bad)
+  if (!isTimeOver(watch, now)) return null
+  const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
+  const seen = requestsOf(all)
+  if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
+  if (now < watch.started + operation.duration + operation.patience && operation.until === null) return null
+  if (open[0] !== undefined) throw unanswered(open[0])
+  throw tooFew(seen, operation)
+}
+
+function isTimeOver({ attempt, operation, started }: Watch, now: number): boolean {
+  if (operation.until === null) return now >= started + operation.duration
+  return isEnded(attempt.task.state.works.get(operation.until)!.status)
+}
+
+/** The same requests stand under each metric of a target: they are counted once. */
+function requestsOf(all: readonly Series[]): number {
+  const byTarget = new Map<string, number>()
+  for (const { target, requests } of all) {
+    const key = `${target.environment}/${target.component}`
+    byTarget.set(key, Math.max(byTarget.get(key) ?? 0, requests))
+  }
+  return [...byTarget.values()].reduce((sum, count) => sum + count, 0)
+}
+
+function passed(watch: Watch, requests: number): Done {
+  const evidence = evidenceIn(watch)
+  const counted = requests === 0 ? '' : `, ${requests} requests`
+  const said = watch.all.map(series => `${series.metric.name} ${latestText(series)}`)
+  const winner = evidence.winner === undefined ? '' : `the ${evidence.winner} side has won: `
+  const texts = said.length > 3 ? `${said.length} measures held` : said.join(', ')
+  const summary = `${winner}${texts}${counted}`
+  return { value: evidence as unknown as Json, summary, warning: null, how: 'performed' }
+}
+
+function latestText({ points }: Series): string {
+  const values = valuesOf(points)
+  return values.length === 0
+    ? 'not measured'
+    : `held ${points.length === 1 ? 'once' : `${points.length} times`}`
+}
+
+const breach = (series: Series): ReleaseError =>
+  new ReleaseError('analysis-failed', `${nameOf(series)}: ${series.judgement().reason}`, {
+    hint: 'The requests go back to the old version. See what the new one logged: `release local status`.',
+  })
+
+const unanswered = (series: Series): ReleaseError =>
+  new ReleaseError('analysis-unanswered', `${nameOf(series)}: ${series.judgement('ended').reason}`, {
+    hint: 'What was not measured never passes: bring traffic to it, watch it for longer, or give it more patience.',
+  })
+
+const nameOf = ({ target }: Series): string =>
+  `${target.component} ${target.version} in ${target.environment}`
+
+const tooFew = (seen: number, { requests, duration, patience }: AnalyseOperation): ReleaseError =>
+  new ReleaseError(
+    'too-few-requests',
+    `${seen} requests were seen in ${(duration + patience) / 1000} s, and ${requests} are asked for`,
+    { hint: 'Bring traffic to it, watch it for longer, or ask for fewer.' },
+  )
+
+function nextLook({ attempt, operation, all, started }: Watch): number {
+  const now = attempt.world.now()
+  const end = started + operation.duration
+  const times = all.flatMap(({ next }) => (next === null ? [] : [next]))
+  const over = operation.until === null ? (now < end ? end : end + operation.patience) : now + GLANCE
+  return Math.min(over, ...times)
+}
+
+function pause({ world, signal }: Attempt, delay: Millis): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      stop()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const stop = world.after === undefined ? timer(delay, done) : world.after(Math.max(1, delay), done)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}
+
+function timer(delay: Millis, then: () => void): () => void {
+  const handle = setTimeout(then, Math.max(1, delay))
+  return () => clearTimeout(handle)
+}
+
+function evidenceIn({ attempt, all, started }: Watch): Evidence {
+  const decided = all.find(series => series.decides)
+  const winner =
+    decided === undefined ? undefined : standingOf(decided, 'ended') === 'pass' ? 'canary' : 'stable'
+  return {
+    kind: 'analysis',
+    started,
+    ended: attempt.world.now(),
+    requests: requestsOf(all),
+    series: all.map(evidenceOf),
+    ...(winner === undefined ? {} : { winner }),
+  }
+}
+
+/** A failure says what had been measured. */
+function withEvidence(error: unknown, watch: Watch): unknown {
+  if (error instanceof Error) Object.assign(error, { evidence: evidenceIn(watch) })
+  return error
+}

@@ -1,0 +1,82 @@
+/**
+ * The places of an environment: itself, or its regions in their waves.
+ *
+ * A region is an environment of its own to everything that comes after: it has its own instances, router, locks and
+ * facts, under the name `<environment>.<region>`.
+ */
+import type { EnvironmentModel, ReleaseModel, Value } from '../definition/model.ts'
+import type { CompileContext } from './context.ts'
+import { flatten } from './names.ts'
+
+export interface SiteModel {
+  /** As the plan names it: `production` or `production.eu-west-1`. */
+  readonly name: string
+  readonly environment: EnvironmentModel
+  /** null: the environment has no regions. */
+  readonly region: string | null
+  readonly wave: number
+  readonly weights: readonly number[] | null
+  /** Names; null: all. */
+  readonly components: readonly string[] | null
+  readonly bake: Value<string> | null
+}
+
+/** In the order in which they are released. */
+export function sitesOf(environment: EnvironmentModel): readonly SiteModel[] {
+  const { name, regions } = environment
+  if (regions === null || regions.length === 0) {
+    return [{ name, environment, region: null, wave: 1, weights: null, components: null, bake: null }]
+  }
+  return regions
+    .map(region => ({ ...region, environment, region: region.name, name: `${name}.${region.name}` }))
+    .sort((a, b) => a.wave - b.wave)
+}
+
+/** The same, those of one wave together. */
+export function wavesOf(environment: EnvironmentModel): readonly (readonly SiteModel[])[] {
+  const sites = sitesOf(environment)
+  const waves = [...new Set(sites.map(site => site.wave))]
+  return waves.map(wave => sites.filter(site => site.wave === wave))
+}
+
+/** Whether that component is released there. */
+export const isHeldBy = (site: SiteModel, component: string): boolean =>
+  site.components === null || site.components.includes(component)
+
+export function checkRegions(model: ReleaseModel, context: CompileContext): void {
+  const environments = new Set(
+    model.stages.flatMap(stage => flatten(stage.items)).flatMap(i => (i.kind === 'deploy' ? [i.to] : [])),
+  )
+  for (const environment of environments)
+    for (const region of environment.regions ?? []) {
+      const report = (code: string, message: string, hint: string): void =>
+        context.report({ code, message, hint, at: environment.at })
+      const same = environment.regions!.filter(other => other.name === region.name)
+      if (same.length > 1)
+        report(
+          'duplicate-region',
+          `${environment.name} has two regions named "${region.name}"`,
+          'Give each its own name.',
+        )
+      if (!/^[\p{L}\p{N}][\p{L}\p{N}_-]*$/u.test(region.name))
+        report(
+          'not-a-name',
+          `the region ${JSON.stringify(region.name)} of ${environment.name} has no usable name`,
+          "Letters, digits, '-' and '_', as in 'eu-west-1'.",
+        )
+      if (!Number.isInteger(region.wave) || region.wave < 1)
+        report(
+          'not-a-wave',
+          `the region "${region.name}" of ${environment.name} is in the wave ${region.wave}`,
+          'Waves are counted from 1.',
+        )
+      const held = new Set(model.components.map(component => component.name))
+      for (const name of region.components ?? [])
+        if (!held.has(name))
+          report(
+            'component-not-held',
+            `the region "${region.name}" names ${name}, which the release does not hold`,
+            `Add ${name} to the release's components, or take it out of the region.`,
+          )
+    }
+}

@@ -1,0 +1,45 @@
+/**
+ * What an analysis measured: its node's value, or the evidence of its failure.
+ *
+ * Role: what reports draw. Boundary: JSON, and small: a long analysis keeps every second, fourth, … of its points.
+ */
+import type { Unit } from '../judge/unit.ts'
+import type { MeasureTarget } from '../plan/plan.ts'
+
+/** Points of one series at most. */
+export const MOST_POINTS = 240
+
+/** When, the value, the side's beside it, and the requests it rests on; null: no data. */
+export type EvidencePoint = readonly [
+  at: number,
+  value: number | null,
+  baseline: number | null,
+  requests: number | null,
+]
+
+export interface EvidenceSeries {
+  readonly name: string
+  readonly unit: Unit
+  readonly target: MeasureTarget
+  /** The line that a chart draws; null where there is no fixed one. */
+  readonly threshold: number | null
+  /** `below 1%` */
+  readonly expected: string
+  readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unmeasured' | 'running'
+  readonly reason: string
+  readonly points: readonly EvidencePoint[]
+}
+
+export interface Evidence {
+  readonly kind: 'analysis'
+  readonly started: number
+  readonly ended: number
+  readonly requests: number
+  readonly series: readonly EvidenceSeries[]
+  /** Of an experiment: the side that won, and why. */
+  readonly winner?: 'canary' | 'stable'
+}
+
+/** Whether a recorded value is what an analysis left. */
+export const isEvidence = (value: unknown): value is Evidence =>
+  typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'analysis'
