@@ -11,7 +11,9 @@
  *  H1. The tree cannot end the process, fail the run or keep it waiting: a leaf's rejection stays in listr2.
  *  H2. Leaves stand in lists of at most `LIST` tasks, each with an abort signal of its own: listr2 adds a listener a
  *      task, and looks through all of a signal's listeners each time.
- *  H3. Lists are made one a turn of the loop, so that a plan of ten thousand nodes does not hold it up.
+ *  H3. A list is made for what is seen: when one of its nodes is under way as a frame is due. A task costs listr2 about
+ *      as much as a node costs the engine, and what begins and ends between two frames is never drawn.
+ *  H4. One list a turn of the loop, so that ten thousand nodes that begin together do not hold it up.
  */
 import type { Listr, ListrTask } from 'listr2'
 import { type GroupView, isEnded, type NodeView, type RunView } from '../views/model.ts'
@@ -20,7 +22,7 @@ import type { OutStream } from '../views/stream-writer.ts'
 import { painterOf } from '../views/terminal-text.ts'
 import { firstLine } from '../views/words.ts'
 import { renderFrame } from './frame.ts'
-import { Screen } from './screen.ts'
+import { FRAME, Screen } from './screen.ts'
 
 export interface TaskListOptions {
   /** A terminal. */
@@ -63,16 +65,27 @@ export async function startTaskList(view: RunView, options: TaskListOptions): Pr
   }
 }
 
+/** Nodes that have no list yet. */
+interface Piece {
+  readonly nodes: readonly NodeView[]
+  /** How many of them have not ended. */
+  left: number
+  readonly resolve: (seen: boolean) => void
+}
+
 /** Promises of things that the view will show: a node's end, a rollback's begin. */
 class Ends {
   readonly #view: RunView
   readonly #nodes = new Map<NodeView, () => void>()
+  readonly #pieces = new Map<NodeView, Piece>()
+  readonly #timer: NodeJS.Timeout
   readonly #rollbacks: (() => void)[] = []
   readonly #unsubscribe: () => void
   #closed = false
 
   constructor(view: RunView) {
     this.#view = view
+    this.#timer = setInterval(() => this.#look(), FRAME).unref()
     this.#unsubscribe = view.subscribe(change => {
       if (change.type !== 'event') return
       if (change.node !== null && isEnded(change.node.status)) this.#settle(change.node)
@@ -83,6 +96,16 @@ class Ends {
   node(node: NodeView): Promise<void> {
     if (this.#closed || isEnded(node.status)) return Promise.resolve()
     return new Promise(resolve => this.#nodes.set(node, resolve))
+  }
+
+  /** Whether one of them is under way when a frame is due; false: all have ended unseen, or the view was closed. */
+  seen(nodes: readonly NodeView[]): Promise<boolean> {
+    const open = nodes.filter(node => !isEnded(node.status))
+    if (this.#closed || open.length === 0) return Promise.resolve(false)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const piece = { nodes: open, left: open.length, resolve }
+    for (const node of open) this.#pieces.set(node, piece)
+    return promise
   }
 
   /** The rollback at this place, once it is planned; null: the view was closed before. */
@@ -96,13 +119,30 @@ class Ends {
   close(): void {
     this.#closed = true
     this.#unsubscribe()
+    clearInterval(this.#timer)
     for (const node of this.#nodes.keys()) this.#settle(node)
+    for (const piece of this.#pieces.values()) piece.resolve(false)
     for (const resolve of this.#rollbacks.splice(0)) resolve()
+  }
+
+  #look(): void {
+    if (this.#pieces.size === 0) return
+    for (const node of this.#view.state.active) {
+      const piece = this.#pieces.get(node)
+      if (piece === undefined) continue
+      for (const other of piece.nodes) this.#pieces.delete(other)
+      piece.resolve(true)
+    }
   }
 
   #settle(node: NodeView): void {
     this.#nodes.get(node)?.()
     this.#nodes.delete(node)
+    const piece = this.#pieces.get(node)
+    if (piece === undefined) return
+    this.#pieces.delete(node)
+    piece.left -= 1
+    if (piece.left === 0) piece.resolve(false)
   }
 }
 
@@ -145,9 +185,10 @@ class Tree {
   #piece(nodes: readonly NodeView[]): Task {
     return {
       task: async () => {
+        if (!(await this.#ends.seen(nodes))) return undefined
         this.#turn = this.#turn.then(() => new Promise(resolve => setImmediate(resolve)))
         await this.#turn
-        return this.#list(nodes.map(node => this.#leaf(node)))
+        return this.#list(nodes.filter(node => !isEnded(node.status)).map(node => this.#leaf(node)))
       },
     }
   }
