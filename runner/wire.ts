@@ -50,6 +50,9 @@ export interface WorldOptions {
   readonly env: NodeJS.ProcessEnv
 }
 
+/** Asked for once: each `import()` takes its time, also of what is there. */
+let shells: Promise<typeof import('./adapters/commands/step-shell.ts')> | undefined
+
 /** Everything that the nodes of one plan touch. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { plan, folder, root } = options
@@ -78,7 +81,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     steps,
     checks,
     shell: async ({ key, signal, log: { chunk } }) => {
-      const { stepShell } = await import('./adapters/commands/step-shell.ts')
+      shells ??= import('./adapters/commands/step-shell.ts')
+      const { stepShell } = await shells
       return stepShell({ root, env, secrets, signal, write: chunk, node: key, children })
     },
     gate: request =>

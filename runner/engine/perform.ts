@@ -18,6 +18,9 @@ import type { World } from './world.ts'
 const UNDO_RETRY: Retry = { limit: 2, delay: 1000, maxDelay: 5000 }
 const UNDO_TIMEOUT: Millis = 10 * 60_000
 
+/** Why the signal of an attempt that has ended is aborted. Made once: an error takes its stack each time. */
+const OVER = new DOMException('the attempt has ended', 'AbortError')
+
 /** Codes of failures that another attempt would only repeat. */
 const FINAL = new Set([
   'source-changed',
@@ -72,7 +75,7 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
     )
   } finally {
     stopTimer?.()
-    over.abort()
+    over.abort(OVER)
   }
 }
 

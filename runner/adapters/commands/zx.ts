@@ -21,10 +21,12 @@ export const commonOptions = {
   verbose: false,
 } as const satisfies Partial<Options>
 
-/** zx's `$`. Its core is a fifth of the whole, and all that is needed. */
-export async function loadZx(): Promise<ZxShell> {
-  const { $ } = await import('zx/core')
-  return $
+let loaded: Promise<ZxShell> | undefined
+
+/** zx's `$`. Its core is a fifth of the whole, and all that is needed. Asked for once: each `import()` takes its time. */
+export function loadZx(): Promise<ZxShell> {
+  loaded ??= import('zx/core').then(({ $ }) => $)
+  return loaded
 }
 
 /** Puts a text in quotes for `sh`, whatever it holds. zx's own quoting is bash's `$'…'`, which `sh` does not know. */
