@@ -84,6 +84,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/**
+ * Comes when everything that can be done without the disk is done. What an acknowledged append leads to is appended by
+ * then too: without this the first of a hundred would hurry ahead, and its fellows would wait for a disk that is busy
+ * with it alone.
+ */
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
 class GroupCommit implements Journal {
   readonly #path: string
   readonly #file: AppendFile
@@ -121,9 +128,8 @@ class GroupCommit implements Journal {
   }
 
   async #drain(): Promise<void> {
-    // One turn's appends go together: the first does not hurry ahead of its fellows.
-    await Promise.resolve()
     while (this.#waiting.length > 0) {
+      await turn()
       const batch = this.#waiting
       this.#waiting = []
       try {
