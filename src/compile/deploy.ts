@@ -73,11 +73,16 @@ interface Placed {
 
 function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
   const { item, site, before } = place
-  const parts = inOrder(lowering, place).flatMap(component => partOf(lowering, place, component) ?? [])
-  const deployed =
-    item.order === 'lockstep' && isProgressive(item.with) && parts.some(part => part.live)
-      ? lowerLockstep(lowering, place, parts)
-      : lowerInOrder(lowering, place, parts)
+  const components = inOrder(lowering, place)
+  const together =
+    item.order === 'lockstep' && isProgressive(item.with) && components.some(c => isLive(lowering, site, c))
+  const deployed = together
+    ? lowerLockstep(
+        lowering,
+        place,
+        components.flatMap(component => partOf(lowering, place, component) ?? []),
+      )
+    : lowerInOrder(lowering, place, components)
   if (site.bake === null || deployed.length === 0) return { deployed, bakes: [] }
   const bake = lowerBake(
     lowering,
@@ -94,10 +99,16 @@ function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
 }
 
 /** Each component is finished before those that need it. */
-function lowerInOrder(lowering: Lowering, place: SiteDeploy, parts: readonly Part[]): readonly Deployed[] {
+function lowerInOrder(
+  lowering: Lowering,
+  place: SiteDeploy,
+  components: readonly ResolvedComponent[],
+): readonly Deployed[] {
   const deployed: Deployed[] = []
   const groups = new Map<number, string[]>()
-  for (const part of parts) {
+  for (const component of components) {
+    const part = partOf(lowering, place, component)
+    if (part === null) continue
     const first = firstNeeds(place, part, { deployed, groups })
     const { with: strategy } = place.item
     const last =
@@ -129,6 +140,12 @@ function reportNotHeld(context: CompileContext, component: ComponentModel, item:
   })
 }
 
+/** Whether another version runs there. */
+function isLive({ target }: Lowering, site: SiteModel, { name, version }: ResolvedComponent): boolean {
+  const now = target.live[site.name]?.[name] ?? null
+  return now !== null && (now.version !== version || now.digest !== target.facts.get(name)?.digest)
+}
+
 /** With its `prepare`; null where it could not be lowered. */
 function partOf(lowering: Lowering, place: SiteDeploy, component: ResolvedComponent): Part | null {
   const { item, site, before } = place
@@ -153,8 +170,7 @@ function partOf(lowering: Lowering, place: SiteDeploy, component: ResolvedCompon
     before,
     item.at,
   )
-  const now = lowering.target.live[site.name]?.[component.name] ?? null
-  const live = now !== null && (now.version !== revision.version || now.digest !== revision.digest)
+  const live = isLive(lowering, site, component)
   return { component, base, revision, instances, prepare, live }
 }
 

@@ -394,7 +394,8 @@ const readArgv = (argv: readonly string[]): SplitCommandLine =>
 
 function undoOf(item: StepModel): Undo {
   if (item.undo === 'none') {
-    return { kind: 'irreversible', reason: `the step "${item.name}" says that nothing can undo it` }
+    const reason = `the step "${item.name}" says that nothing can undo it`
+    return { kind: 'irreversible', reason, freezes: true }
   }
   if (item.undo === 'not-needed') return { kind: 'nothing' }
   if (item.undo === null) {

@@ -169,7 +169,7 @@ export function compareValues(
     verdict,
     shift: shiftOf(canary, baseline, 1 - 2 * error),
     p: Math.min(1, Math.min(up?.p ?? 1, down?.p ?? 1) * (direction === 'either' ? 2 : 1)),
-    needed: neededFor(canary, baseline, terms),
+    needed: neededFor(baseline, terms),
   } as const
   const decisive = verdict === 'low' ? down : up
   return { ...told, reason: reasonOf(rule, { ...told, canary, baseline, beyond: decisive?.beyond ?? 0 }) }
@@ -206,9 +206,9 @@ function countBeyond(canary: Values, baseline: Values, margin: number): number {
 const chanceOfBeyond = (beyond: number, n: number, m: number): number =>
   Math.exp(lnChoose(n + m - beyond, m) - lnChoose(n + m, m))
 
-/** Noise is the baseline's and the canary's own spread; where neither has any, one shift is as clear as any. */
-function neededFor(canary: Values, baseline: Values, { margin, error }: Terms): number | null {
-  const spread = Math.max(spreadOf(baseline), spreadOf(canary))
+/** Noise is the baseline's own spread: the canary's may be what is wrong with it. */
+function neededFor(baseline: Values, { margin, error }: Terms): number | null {
+  const spread = spreadOf(baseline)
   return spread === 0 || margin === 0 ? null : pointsNeeded({ spreads: margin / spread, error })
 }
 

@@ -15,7 +15,7 @@ const digitsOfADouble = 17
 export function formatValue(value: number, unit: Unit, digits: number = digitsShown): string {
   switch (unit) {
     case 'ratio':
-      return `${plain(value * 100, digits)}%`
+      return `${percent(value, digits)}%`
     case 'ms':
       return Math.abs(value) < 1000 ? `${plain(value, digits)}ms` : `${plain(value / 1000, digits)}s`
     case 'per-second':
@@ -63,6 +63,13 @@ function plain(value: number, digits: number): string {
   if (Number.isInteger(value)) return String(value)
   const whole = Math.abs(value) >= 1 ? Math.floor(Math.log10(Math.abs(value))) + 1 : 0
   return String(Number(value.toPrecision(Math.max(digits, Math.min(whole + 1, digitsOfADouble)))))
+}
+
+/** Just under 100 % it is the distance from it whose digits mean something: 99.95 % is not 100 %. */
+function percent(share: number, digits: number): string {
+  if (share <= 0.9 || share >= 1) return plain(share * 100, digits)
+  const decimals = digits - 1 - Math.floor(Math.log10((1 - share) * 100))
+  return String(Number((share * 100).toFixed(Math.min(decimals, digitsOfADouble))))
 }
 
 function bytes(value: number, digits: number): string {

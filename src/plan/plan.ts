@@ -214,8 +214,11 @@ export interface Retry {
 export type Undo =
   /** It has no effect that lasts. */
   | { readonly kind: 'nothing' }
-  /** It cannot be taken back; `reason` is for people. */
-  | { readonly kind: 'irreversible'; readonly reason: string }
+  /**
+   * It cannot be taken back; `reason` is for people. `freezes`: nor is what it was built on, once it is done: a rollback
+   * goes back to it and not through it.
+   */
+  | { readonly kind: 'irreversible'; readonly reason: string; readonly freezes?: true }
   /** The step's own `undo` function. */
   | { readonly kind: 'step' }
   /** The instances that the node replaced run again what they ran before (see the deployment's `prepare` node). */

@@ -34,10 +34,15 @@ export function computeRollback(state: RunState, request: RollbackRequest): Roll
   const works = [...state.works.values()].filter(work => work.rollback === null)
   const owed = works.filter(work => work.owed && inScope(work))
   const pending = pendingUndos(state)
-  const undoable = new Set(owed.filter(work => UNDOABLE.has(work.node.undo.kind) && !pending.has(work.key)))
-  const kept = owed.flatMap(work =>
-    work.node.undo.kind === 'irreversible' ? [{ node: work.key, reason: work.node.undo.reason }] : [],
-  )
+  const frozen = frozenBy(works, owed)
+  const isUndoable = ({ key, node }: Work): boolean => UNDOABLE.has(node.undo.kind) && !pending.has(key)
+  const undoable = new Set(owed.filter(work => !frozen.has(work) && isUndoable(work)))
+  const kept = owed.flatMap(work => {
+    const by = frozen.get(work)
+    if (by !== undefined)
+      return [{ node: work.key, reason: `frozen: ${by} came after it and cannot be taken back` }]
+    return work.node.undo.kind === 'irreversible' ? [{ node: work.key, reason: work.node.undo.reason }] : []
+  })
   const before = new Map<Work, ReadonlySet<string>>()
   const nodes: RollbackNode[] = []
   for (const work of works.reverse()) {
@@ -46,6 +51,52 @@ export function computeRollback(state: RunState, request: RollbackRequest): Roll
     if (undoable.has(work)) nodes.push({ key: prefix + work.key, undoes: work.key, after: [...tails] })
   }
   return { rollback, nodes, kept }
+}
+
+/**
+ * A rollback goes back to what cannot be taken back, and not through it: what that was built on stays, and so do the
+ * versions that it has met. Traffic is decided all the same: a share of the requests that is taken back harms nothing.
+ */
+function frozenBy(works: readonly Work[], owed: readonly Work[]): ReadonlyMap<Work, string> {
+  const frozen = new Map<Work, string>()
+  const freezing = owed.filter(({ node, status }) => isFreezing(node.undo) && status.type === 'succeeded')
+  if (freezing.length === 0) return frozen
+  const predecessors = predecessorsOf(works)
+  for (const work of freezing) {
+    for (const before of ancestorsOf(work, predecessors)) {
+      if (isFreezable(before) && !frozen.has(before)) frozen.set(before, work.key)
+    }
+  }
+  return frozen
+}
+
+const isFreezing = (undo: Undo): boolean => undo.kind === 'irreversible' && undo.freezes === true
+
+function predecessorsOf(works: readonly Work[]): ReadonlyMap<Work, readonly Work[]> {
+  const predecessors = new Map<Work, Work[]>()
+  for (const work of works) {
+    for (const dependent of work.dependents) {
+      const known = predecessors.get(dependent)
+      if (known === undefined) predecessors.set(dependent, [work])
+      else known.push(work)
+    }
+  }
+  return predecessors
+}
+
+const isFreezable = ({ node, owed }: Work): boolean =>
+  owed && (node.undo.kind === 'restore' || node.undo.kind === 'step')
+
+/** Everything that a piece of work waited for, directly or through others. */
+function ancestorsOf(work: Work, predecessors: ReadonlyMap<Work, readonly Work[]>): ReadonlySet<Work> {
+  const found = new Set<Work>()
+  const open = [...(predecessors.get(work) ?? [])]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue
+    found.add(next)
+    open.push(...(predecessors.get(next) ?? []))
+  }
+  return found
 }
 
 /**

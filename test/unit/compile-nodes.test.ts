@@ -215,6 +215,7 @@ describe('each kind of item', () => {
           "name": "lasting",
           "observable": false,
           "undo": {
+            "freezes": true,
             "kind": "irreversible",
             "reason": "the step "lasting" says that nothing can undo it",
           },

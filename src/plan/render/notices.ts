@@ -61,7 +61,16 @@ export const irreversibleLines = (page: Page): string[] =>
     page,
     'Cannot be taken back',
     page.plan.nodes.flatMap(({ key, undo }): [string, string][] =>
-      undo.kind === 'irreversible' ? [[key, undo.reason]] : [],
+      undo.kind === 'irreversible'
+        ? [
+            [
+              key,
+              undo.freezes === true
+                ? `${undo.reason}; once it is done, what it was built on stays too`
+                : undo.reason,
+            ],
+          ]
+        : [],
     ),
   )
 

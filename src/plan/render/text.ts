@@ -11,6 +11,7 @@ import { legendLines, stageSections } from './layers.ts'
 import { irreversibleLines, leftLines, longestWayLines, peopleLines, uncertainLines } from './notices.ts'
 import { type Page, widest } from './page.ts'
 import { type Cell, flow, type Painter, padded, painter, plain, wrap } from './painter.ts'
+import { riskLines } from './risks.ts'
 import { countText, liveText, shortHash } from './wording.ts'
 
 export interface TextOptions {
@@ -37,6 +38,7 @@ export function renderText(plan: Plan, options: TextOptions): string {
     ...stageSections(page),
     legendLines(page),
     longestWayLines(page),
+    riskLines(page),
     peopleLines(page),
     irreversibleLines(page),
     leftLines(page),

@@ -1,0 +1,57 @@
+/**
+ * Where traffic is divided: how much is exposed, how soon a breach shows, how soon everything is back.
+ */
+import { formatValue } from '../../judge/unit.ts'
+import { type Risk, risksOf } from '../risk.ts'
+import { type Page, section } from './page.ts'
+import { countText, durationText } from './wording.ts'
+
+/** One paragraph for each deployment that divides traffic. */
+export const riskLines = (page: Page): string[] =>
+  section(
+    page,
+    'Traffic is divided',
+    risksOf(page.plan).map((risk): [string, string] => [risk.name, riskText(risk)]),
+  )
+
+const riskText = (risk: Risk): string =>
+  [stepsText(risk), exposureText(risk), detectionText(risk), requestsText(risk)]
+    .filter(text => text !== '')
+    .join('; ')
+
+function stepsText({ weights, components }: Risk): string {
+  const shares = weights.filter(weight => weight > 0)
+  const who = components.length === 1 ? '' : `${countText(components.length, 'component')} together: `
+  return shares.length === 0
+    ? `${who}nobody is answered by the new version before it is promoted`
+    : `${who}${shares.join(' → ')} %`
+}
+
+const percent = (share: number): string => formatValue(share, 'ratio')
+
+function exposureText({ exposed, exposedApart, hops, lockstep, weights }: Risk): string {
+  if (exposed === 0) return ''
+  const most = `at most ${percent(exposed)} of the requests before the last step`
+  if (hops < 2 || weights.length < 2) return most
+  return lockstep
+    ? `${most}, since the side is decided once, at the edge (drawn anew at each of ${hops} hops it would be ${percent(exposedApart)})`
+    : `${most} at each of ${hops} hops: ${percent(exposedApart)} of those that pass all`
+}
+
+function detectionText({ detected, back }: Risk): string {
+  if (detected === null) return 'nothing is measured: only its health can stop it'
+  return `a breach that can be measured shows within ${durationText(detected)}, and all requests are back within ${durationText(back)} more at the worst`
+}
+
+function requestsText({ requests, certain, weights }: Risk): string {
+  const first = weights.find(weight => weight > 0)
+  const wanted =
+    requests === 0
+      ? ''
+      : `a verdict takes ${countText(requests, 'request')} to the new version${first === undefined || first === 100 ? '' : `, ${countText(Math.ceil((requests * 100) / first), 'request')} in all at ${first} %`}`
+  const sure =
+    certain === null
+      ? ''
+      : `to be 98 % certain of ${certain.metric} it takes ${countText(certain.requests, 'request')} without an error`
+  return [wanted, sure].filter(text => text !== '').join('; ')
+}
