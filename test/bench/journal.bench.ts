@@ -1,8 +1,7 @@
 /**
- * What an append costs: `node test/bench/journal.bench.ts [folder]`.
+ * What an append costs, and what reading a journal does.
  *
- * Prints the journal beside the floor (append and fdatasync of the same bytes, nothing else), measured in
- * turns on the same disk, because only their ratio holds on another machine.
+ * The journal beside the floor (append and fdatasync of the same bytes, nothing else), in turns on the same disk.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -12,6 +11,7 @@ import { encodeGroup, START } from '../../runner/journal/frame.ts'
 import { createJournal, openJournal } from '../../runner/journal/journal-file.ts'
 import { readJournal } from '../../runner/journal/read.ts'
 import type { RunEvent } from '../../src/run/events.ts'
+import { type Bench, median, type Row, ratioOf } from './table.ts'
 
 const event: RunEvent = {
   type: 'node-succeeded',
@@ -24,10 +24,9 @@ const event: RunEvent = {
   how: 'performed',
 }
 const line = Buffer.from(encodeGroup(START, { events: [event] }).text)
-const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'journal-bench-'))
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
+const guard = (): void => {}
 
-/** Milliseconds a round of `size` records takes at the median. */
+/** Milliseconds a round takes at the median. */
 async function rounds(count: number, round: () => Promise<unknown>): Promise<number> {
   const took: number[] = []
   for (let i = 0; i < count; i++) {
@@ -38,39 +37,56 @@ async function rounds(count: number, round: () => Promise<unknown>): Promise<num
   return median(took)
 }
 
-async function compare(size: number): Promise<void> {
+async function appending(size: number, folder: string, turns: number): Promise<Row> {
   const path = join(folder, `${size}.jsonl`)
   await createJournal(path, 'bench')
-  const { journal } = await openJournal(path, { guard: () => {} })
+  const { journal } = await openJournal(path, { guard })
   const file = await open(join(folder, `${size}.floor`), 'a')
   const bytes = Buffer.concat(Array(size).fill(line))
-  const floors: number[] = []
-  const ours: number[] = []
-  for (let turn = 0; turn < 5; turn++) {
-    floors.push(await rounds(60, () => file.write(bytes).then(() => file.datasync())))
-    ours.push(
-      await rounds(60, () =>
-        Promise.all(Array.from({ length: size }, () => journal.append({ events: [event] }))),
-      ),
-    )
+  const group = (): Promise<unknown> =>
+    Promise.all(Array.from({ length: size }, () => journal.append({ events: [event] })))
+  const took = { floor: [] as number[], ours: [] as number[] }
+  for (let turn = 0; turn < turns; turn++) {
+    took.floor.push(await rounds(60, () => file.write(bytes).then(() => file.datasync())))
+    took.ours.push(await rounds(60, group))
   }
   await Promise.all([journal.close(), file.close()])
-  const [floor, own] = [median(floors), median(ours)]
-  console.log(
-    `${String(size).padStart(4)} at once: ${own.toFixed(3)} ms, floor ${floor.toFixed(3)} ms, ratio ${(own / floor).toFixed(2)}, ${Math.round((size / own) * 1000)} records a second`,
-  )
+  return {
+    area: 'journal',
+    name: `records a second on disk, ${size} at once`,
+    value: (size * 1000) / median(took.ours),
+    unit: 'records/s',
+    ratio: ratioOf(took.floor, took.ours),
+    against: 'append and fdatasync of the same bytes',
+  }
 }
 
-try {
-  for (const size of [1, 5, 20, 100]) await compare(size)
+async function reading(folder: string, turns: number): Promise<readonly Row[]> {
   const path = join(folder, 'long.jsonl')
   await createJournal(path, 'bench')
-  const { journal } = await openJournal(path, { guard: () => {} })
+  const { journal } = await openJournal(path, { guard })
   await Promise.all(Array.from({ length: 20_000 }, () => journal.append({ events: [event] })))
   await journal.close()
-  const read = await rounds(5, () => readJournal(path))
-  const reopen = await rounds(5, async () => (await openJournal(path, { guard: () => {} })).journal.close())
-  console.log(`20,000 records: ${read.toFixed(0)} ms to read and check, ${reopen.toFixed(0)} ms to take over`)
-} finally {
-  rmSync(folder, { recursive: true })
+  const read = await rounds(turns, () => readJournal(path))
+  const reopen = await rounds(turns, async () => (await openJournal(path, { guard })).journal.close())
+  return [
+    { area: 'journal', name: '20,000 records read and checked', value: read, unit: 'ms' },
+    { area: 'journal', name: '20,000 records taken over by a new runner', value: reopen, unit: 'ms' },
+  ]
+}
+
+export const rows: Bench = async ({ quick, progress }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'journal-bench-'))
+  try {
+    const found: Row[] = []
+    for (const size of quick ? [1, 20] : [1, 5, 20, 100]) {
+      progress(`${size} at once`)
+      found.push(await appending(size, folder, quick ? 1 : 5))
+    }
+    progress('reading')
+    found.push(...(await reading(folder, quick ? 1 : 5)))
+    return found
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }

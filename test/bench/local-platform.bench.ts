@@ -1,7 +1,7 @@
 /**
- * What the local platform costs: `node test/bench/local-platform.bench.ts`.
+ * What the local platform costs.
  *
- * Prints how long a service of two instances takes to come up, to be replaced and to be found as it should be,
+ * How long a service of two instances takes to come up, to be replaced and to be found as it should be,
  * beside the start of the bare processes; and the requests a second through the gateway beside those without.
  */
 
@@ -15,15 +15,21 @@ import { Pool } from 'undici'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { localStop } from '../../runner/adapters/platforms/local/stop.ts'
 import type { Revision } from '../../src/plan/plan.ts'
+import type { Platform } from '../../src/run/ports.ts'
+import { type Bench, median, type Row, ratioOf } from './table.ts'
 
-const ROUNDS = 7
 const SECONDS = 3
 const CONNECTIONS = 16
 
-const home = await mkdtemp(path.join(tmpdir(), 'local-bench-'))
-const platform = localPlatform({ cluster: 'bench', home })
 const services = path.resolve(import.meta.dirname, '../fixtures/services')
-const place = { environment: 'bench', component: 'counter', from: 0, to: 2, maxUnavailable: 0 }
+const place = {
+  environment: 'bench',
+  component: 'counter',
+  side: 'stable' as const,
+  from: 0,
+  to: 2,
+  maxUnavailable: 0,
+}
 const context = {
   signal: new AbortController().signal,
   fence: 0,
@@ -32,14 +38,12 @@ const context = {
 }
 const health = { path: '/health', timeout: 20_000, interval: 100 }
 
-const revisionOf = async (folder: string, version: string): Promise<Revision> => {
+const revisionOf = async (platform: Platform, folder: string, version: string): Promise<Revision> => {
   const source = path.join(services, folder)
   const digest = await platform.digest(source)
   await platform.keep(source, digest)
   return { component: 'counter', version, digest, start: ['node', 'server.js'], health, env: {} }
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
 
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
   const from = performance.now()
@@ -92,30 +96,62 @@ const throughput = async (address: string): Promise<number> => {
   return count / SECONDS
 }
 
-try {
-  const [one, two] = [await revisionOf('counter-v1', '1.0.0'), await revisionOf('counter-v2', '2.0.0')]
-  const base = await platform.gateway('bench')
+export const rows: Bench = async ({ quick, progress }) => {
+  const home = await mkdtemp(path.join(tmpdir(), 'local-bench-'))
+  const platform = localPlatform({ cluster: 'bench', home })
+  try {
+    const one = await revisionOf(platform, 'counter-v1', '1.0.0')
+    const two = await revisionOf(platform, 'counter-v2', '2.0.0')
+    const base = await platform.gateway('bench')
+    progress('two instances up, found as they should be, replaced')
+    const times = await converging(platform, { one, two, turns: quick ? 2 : 7 })
+    progress('requests')
+    const { instances } = await platform.converge({ ...place, to: 1, revision: one }, context)
+    const turns = quick ? 1 : 3
+    const asked = { direct: [] as number[], through: [] as number[] }
+    for (let turn = 0; turn < turns; turn += 1) {
+      asked.direct.push(await throughput(`${instances[0]!.address}/`))
+      asked.through.push(await throughput(`${base}/counter/`))
+    }
+    const row = (name: string, values: readonly number[]): Row => ({
+      area: 'local platform',
+      name,
+      value: median(values),
+      unit: 'ms',
+      ratio: ratioOf(values, times.bare),
+      against: 'the start of the bare processes',
+    })
+    return [
+      row('a service of two instances up, healthy, with traffic', times.up),
+      row('replaced by another version', times.replaced),
+      row('found to be as it should be', times.asItIs),
+      {
+        area: 'local platform',
+        name: 'requests through the gateway',
+        value: median(asked.through),
+        unit: 'requests/s',
+        ratio: ratioOf(asked.through, asked.direct),
+        against: 'those without it',
+      },
+    ]
+  } finally {
+    await localStop(home)
+    await rm(home, { recursive: true, force: true })
+  }
+}
+
+/** Milliseconds, turn by turn. */
+async function converging(
+  platform: Platform,
+  { one, two, turns }: { readonly one: Revision; readonly two: Revision; readonly turns: number },
+) {
   const times = { bare: [] as number[], up: [] as number[], replaced: [] as number[], asItIs: [] as number[] }
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let turn = 0; turn < turns; turn += 1) {
     times.bare.push(await bare())
     times.up.push(await timed(() => platform.converge({ ...place, revision: one }, context)))
     times.asItIs.push(await timed(() => platform.converge({ ...place, revision: one }, context)))
     times.replaced.push(await timed(() => platform.converge({ ...place, revision: two }, context)))
     await platform.converge({ ...place, revision: null }, context)
   }
-  for (const [name, values] of Object.entries(times)) console.log(`${name}: ${median(values).toFixed(0)} ms`)
-
-  const { instances } = await platform.converge({ ...place, to: 1, revision: one }, context)
-  const [direct, through] = [[] as number[], [] as number[]]
-  for (let round = 0; round < 3; round += 1) {
-    direct.push(await throughput(`${instances[0]!.address}/`))
-    through.push(await throughput(`${base}/counter/`))
-  }
-  const ratio = median(through) / median(direct)
-  console.log(
-    `direct: ${median(direct).toFixed(0)}/s, gateway: ${median(through).toFixed(0)}/s, ratio ${ratio.toFixed(2)}`,
-  )
-} finally {
-  await localStop(home)
-  await rm(home, { recursive: true, force: true })
+  return times
 }
