@@ -80,6 +80,7 @@ export const platformContract = (name: string, make: () => Promise<PlatformRig>)
     const desired = (component: string, revision: Revision | null, to = 2): Desired => ({
       environment: rig.environment,
       component,
+      side: 'stable',
       from: 0,
       to,
       revision: revision && { ...revision, component },

@@ -8,22 +8,22 @@ import path from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { endProcess, waitUntil } from '../../runner/adapters/loopback/process-table.ts'
-import { gatewayFiles, type Route } from '../../runner/adapters/platforms/local/gateway/protocol.ts'
-import {
-  changeRoutes,
-  drainInstance,
-  ensureGateway,
-} from '../../runner/adapters/platforms/local/gateway-client.ts'
+import { gatewayFiles } from '../../runner/adapters/platforms/local/gateway/protocol.ts'
+import { ensureGateway } from '../../runner/adapters/platforms/local/gateway-client.ts'
+import { gatewayRouter } from '../../runner/adapters/platforms/local/gateway-router.ts'
+import type { Route, Router } from '../../src/run/ports.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let folder: string
 let base: string
+let router: Router
 const servers: Server[] = []
 let names = 0
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'release-gateway-'))
+  router = gatewayRouter({ environment: 'test', folder })
   base = `http://127.0.0.1:${(await ensureGateway(folder)).port}`
 })
 
@@ -54,6 +54,7 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 
 const routeTo = (slot: number, port: number): Route => ({
   instance: `${names}-${slot}`,
+  side: 'stable',
   slot,
   version: `${slot}.0.0`,
   port,
@@ -65,7 +66,7 @@ const component = async (...ports: readonly number[]): Promise<string> => {
   names += 1
   const name = `component-${names}`
   const add = ports.map((port, slot) => routeTo(slot, port))
-  await changeRoutes(folder, 'test', { component: name, fence: 0, add, remove: [] })
+  await router.change({ component: name, fence: 0, add, remove: [] })
   return name
 }
 
@@ -126,7 +127,7 @@ describe('repeating', () => {
     expect(response.status).toBe(expected)
     expect(bodies).toEqual(expected === 200 ? [body ?? ''] : [])
     const reason = first === 'refuses' ? 'connect' : 'reset'
-    const labels = `component="${name}",version="0.0.0",slot="0",reason="${reason}"`
+    const labels = `component="${name}",side="stable",version="0.0.0",slot="0",reason="${reason}"`
     expect(await metric(`release_gateway_attempt_failures_total{${labels}}`)).toBe(1)
   })
 
@@ -153,7 +154,11 @@ describe('repeating', () => {
     const name = await component(portOf(half))
     const response = await fetch(`${base}/${name}/`)
     await expect(response.text()).rejects.toThrow()
-    expect(await metric(`release_gateway_errors_total{component="${name}",version="0.0.0",slot="0"}`)).toBe(1)
+    expect(
+      await metric(
+        `release_gateway_errors_total{component="${name}",side="stable",version="0.0.0",slot="0"}`,
+      ),
+    ).toBe(1)
   })
 
   test('connections that the instance closes while they idle lose no request, whatever the method', async () => {
@@ -195,7 +200,7 @@ describe('choosing', () => {
     const first = await instance((_, outgoing) => void outgoing.end('first'), { sick: () => sick })
     const second = await instance((_, outgoing) => void outgoing.end('second'))
     const name = await component(portOf(first), portOf(second))
-    const up = `release_gateway_instance_up{component="${name}",version="0.0.0",slot="0"}`
+    const up = `release_gateway_instance_up{component="${name}",side="stable",version="0.0.0",slot="0"}`
     expect(await waitUntil(async () => (await metric(up)) === 0, 10_000)).toBe(true)
     for (let count = 0; count < 4; count += 1)
       expect(await (await fetch(`${base}/${name}/`)).text()).toBe('second')
@@ -205,14 +210,18 @@ describe('choosing', () => {
 
   test('503 where nothing is routed, 404 where no component is, 400 for what is malformed', async () => {
     const name = await component(portOf(await instance(ok)))
-    await changeRoutes(folder, 'test', { component: name, fence: 0, add: [], remove: [`${names}-0`] })
+    await router.change({ component: name, fence: 0, add: [], remove: [`${names}-0`] })
     expect((await fetch(`${base}/${name}/`)).status).toBe(503)
     expect((await fetch(`${base}/nobody/`)).status).toBe(404)
     const other = await component(portOf(await instance(ok)))
     expect(await statusOf(`GET /${other}/a\u00e9b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)).toBe(
       400,
     )
-    expect(await metric(`release_gateway_instance_up{component="${other}",version="0.0.0",slot="0"}`)).toBe(1)
+    expect(
+      await metric(
+        `release_gateway_instance_up{component="${other}",side="stable",version="0.0.0",slot="0"}`,
+      ),
+    ).toBe(1)
   })
 })
 
@@ -303,10 +312,12 @@ describe('passing on', () => {
     abort.abort()
     expect(await gone).toBe('gone')
     expect(await waitUntil(() => ended, 5_000)).toBe(true)
-    const inFlight = `release_gateway_in_flight{component="${name}",version="0.0.0",slot="0"}`
+    const inFlight = `release_gateway_in_flight{component="${name}",side="stable",version="0.0.0",slot="0"}`
     expect(await waitUntil(async () => (await metric(inFlight)) === 0, 5_000)).toBe(true)
     expect(
-      await metric(`release_gateway_errors_total{component="${name}",version="0.0.0",slot="0"}`),
+      await metric(
+        `release_gateway_errors_total{component="${name}",side="stable",version="0.0.0",slot="0"}`,
+      ),
     ).toBeNaN()
   })
 })
@@ -330,20 +341,21 @@ const send = (
 describe('control', () => {
   test('routes and drains want the token', async () => {
     for (const [method, address] of [
-      ['GET', '/-/routes'],
+      ['GET', '/-/routes/nobody'],
       ['PATCH', '/-/routes'],
       ['POST', '/-/drain'],
     ])
       expect((await fetch(`${base}${address}`, { method: method! })).status).toBe(401)
     const authorization = `Bearer ${await readFile(gatewayFiles(folder).token, 'utf8')}`
-    expect((await fetch(`${base}/-/routes`, { headers: { authorization } })).status).toBe(200)
+    const asked = await fetch(`${base}/-/routes/nobody`, { headers: { authorization } })
+    expect(await asked.json()).toMatchObject({ fence: 0, routes: [] })
   })
 
   test('a change with an older fence is refused and changes nothing', async () => {
     const name = await component(portOf(await instance(ok)))
     const change = { component: name, add: [], remove: [] as string[] }
-    await changeRoutes(folder, 'test', { ...change, fence: 7, add: [routeTo(1, 1)] })
-    const late = changeRoutes(folder, 'test', { ...change, fence: 6, remove: [`${names}-0`] })
+    await router.change({ ...change, fence: 7, add: [routeTo(1, 1)] })
+    const late = router.change({ ...change, fence: 6, remove: [`${names}-0`] })
     await expect(late).rejects.toMatchObject({ code: 'fenced' })
     expect((await fetch(`${base}/${name}/`)).status).toBe(200)
   })
@@ -355,9 +367,9 @@ describe('control', () => {
     const answer = fetch(`${base}/${name}/`)
     expect(await waitUntil(() => waiting.length === 1, 5_000)).toBe(true)
     const token = `${names}-0`
-    await changeRoutes(folder, 'test', { component: name, fence: 0, add: [], remove: [token] })
-    expect(await drainInstance(folder, token, 50)).toBe(1)
-    const drained = drainInstance(folder, token, 10_000)
+    await router.change({ component: name, fence: 0, add: [], remove: [token] })
+    expect(await router.drain(token, 50)).toBe(1)
+    const drained = router.drain(token, 10_000)
     waiting[0]!()
     expect(await drained).toBe(0)
     expect(await (await answer).text()).toBe('whole')

@@ -34,6 +34,7 @@ const context = (more: Partial<PlatformContext> = {}): PlatformContext => ({
 const desired = (component: string, revision: Revision | null, more: Partial<Desired> = {}): Desired => ({
   environment: rig.environment,
   component,
+  side: 'stable',
   from: 0,
   to: 1,
   revision: revision && { ...revision, component },

@@ -1,5 +1,5 @@
 /**
- * Brings a component's slots to a revision.
+ * Brings the slots of one side of a component to a revision.
  *
  * A slot goes through:
  *
@@ -14,25 +14,27 @@
  *      that step on the change is brought to its end.
  *  V3. Every state that a crash can leave is one that this begins from: it reads what is there and finishes it.
  *  V4. The fence is checked before each start and each change of routes.
+ *  V5. A side whose last instance is taken out has no weight any more, in the same step: what is started there later
+ *      gets nothing before it is said again.
  */
 import { canonicalJson } from '../../../../src/plan/canonical.ts'
-import type { Revision } from '../../../../src/plan/plan.ts'
-import type { Desired, PlatformContext } from '../../../../src/run/ports.ts'
+import { ALL_STABLE, type Revision, type Traffic } from '../../../../src/plan/plan.ts'
+import type { Desired, PlatformContext, Route, Routing } from '../../../../src/run/ports.ts'
 import { assertFence } from './component-lock.ts'
-import type { Route } from './gateway/protocol.ts'
-import { changeRoutes, drainInstance, ensureGateway, recordedGateway, routesOf } from './gateway-client.ts'
 import {
   awaitHealth,
   cancelled,
   discard,
-  endAndForget,
   found,
   isHealthy,
   isRunning,
+  placeName,
   startInstance,
 } from './instance.ts'
-import { type InstanceRecord, readRecords } from './instance-records.ts'
-import type { Site } from './world.ts'
+import type { InstanceRecord } from './instance-records.ts'
+import { drainAndEnd } from './leaving.ts'
+import { settledRecords } from './settled-records.ts'
+import { placeOf, type Site } from './world.ts'
 
 interface Job {
   readonly site: Site
@@ -60,13 +62,6 @@ interface Replacement {
   readonly others: readonly InstanceRecord[]
 }
 
-const placeOf = (site: Site) => ({
-  home: site.world.home,
-  cluster: site.world.cluster,
-  environment: site.environment,
-  component: site.component,
-})
-
 /** See {@link Platform.converge}. */
 export const convergeSlots = async (
   site: Site,
@@ -76,13 +71,17 @@ export const convergeSlots = async (
   const job: Job = { site, desired, context }
   await assertFence(placeOf(site), context.fence)
   if (context.signal.aborted) throw cancelled(desired)
-  const records = (await readRecords(site.folders.instances, site.component)).filter(
-    record => record.slot >= desired.from && record.slot < desired.to,
-  )
+  const routing = await site.router.routing(site.component)
+  const records = (await settledRecords(site, routing)).filter(isMeant(desired))
   if (desired.revision === null) return retire(job, records)
-  await ensureGateway(site.folders.gateway)
   await bringTo(job, desired.revision, await assessAll(desired, desired.revision, records))
 }
+
+/** Whether a place is among those that are to be brought somewhere. */
+const isMeant =
+  ({ side, from, to }: Desired) =>
+  (place: Pick<Route, 'side' | 'slot'>): boolean =>
+    place.side === side && place.slot >= from && place.slot < to
 
 const assessAll = (
   { from, to }: Desired,
@@ -167,14 +166,14 @@ const startAll = async (
   revision: Revision,
   slots: readonly SlotState[],
 ): Promise<readonly Replacement[]> => {
-  const { port } = await ensureGateway(job.site.folders.gateway)
+  const gateway = await job.site.router.address()
   const stop = new AbortController()
   // One that fails stops the others: the call has failed, and they would only be ended again.
   const context = { ...job.context, signal: AbortSignal.any([job.context.signal, stop.signal]) }
   let cause: unknown
   const started = await Promise.allSettled(
     slots.map(state =>
-      startOne({ ...job, context }, { revision, gateway: `http://127.0.0.1:${port}` }, state).catch(error => {
+      startOne({ ...job, context }, { revision, gateway }, state).catch(error => {
         cause ??= error
         stop.abort()
         throw error
@@ -194,7 +193,7 @@ const startOne = async (job: Job, start: StartShared, state: SlotState): Promise
   try {
     await assertFence(placeOf(site), context.fence)
     if (context.signal.aborted) throw cancelled(job.desired)
-    const { record } = await startInstance({ site, slot, ...start, context })
+    const { record } = await startInstance({ site, side: job.desired.side, slot, ...start, context })
     return { slot, fresh: record, others: candidate ? [...others, candidate] : others }
   } catch (error) {
     if (candidate && !(await isRouted(site, candidate))) await discard(site, candidate)
@@ -208,7 +207,7 @@ interface StartShared {
 }
 
 const isRouted = async (site: Site, record: InstanceRecord): Promise<boolean> =>
-  (await routesOf(site.folders.gateway, site.component)).some(known => known.instance === record.token)
+  (await site.router.routing(site.component)).routes.some(known => known.instance === record.token)
 
 /** One failed check is no proof on a busy machine: an instance that is there is not replaced before this. */
 const RECOVERY_MS = 5_000
@@ -223,8 +222,10 @@ const comesUp = async ({ site, context }: Job, record: InstanceRecord): Promise<
   )
 }
 
-const routeOf = (record: InstanceRecord): Route => ({
+/** How a router is told of an instance. */
+export const routeOf = (record: InstanceRecord): Route => ({
   instance: record.token,
+  side: record.side,
   slot: record.slot,
   version: record.revision.version,
   port: record.port,
@@ -234,25 +235,34 @@ const routeOf = (record: InstanceRecord): Route => ({
 /** Lets the new ones have the traffic and the others none any more, in one step. */
 const route = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
   const { site, context, desired } = job
-  const routed = await routesOf(site.folders.gateway, site.component)
+  const { routes } = await site.router.routing(site.component)
   const slots = new Set(replacements.map(({ slot }) => slot))
   const fresh = new Map(replacements.map(({ fresh: record }) => [record.token, record]))
-  const add = [...fresh.values()].filter(record => !routed.some(known => known.instance === record.token))
-  const remove = routed.filter(known => slots.has(known.slot) && !fresh.has(known.instance))
+  const add = [...fresh.values()].filter(record => !routes.some(known => known.instance === record.token))
+  const remove = routes.filter(
+    known => known.side === desired.side && slots.has(known.slot) && !fresh.has(known.instance),
+  )
   await assertFence(placeOf(site), context.fence)
   site.world.reached('routing')
-  await changeRoutes(site.folders.gateway, site.environment, {
-    component: desired.component,
-    fence: context.fence,
-    add: add.map(routeOf),
-    remove: remove.map(known => known.instance),
-  })
+  if (add.length > 0 || remove.length > 0)
+    await site.router.change({
+      component: site.component,
+      fence: context.fence,
+      add: add.map(routeOf),
+      remove: remove.map(known => known.instance),
+    })
   site.world.reached('routed')
-  for (const record of add) context.log(`slot ${record.slot}: ${record.revision.version} gets traffic`)
+  for (const record of add)
+    context.log(`${placeName(record)}: ${record.revision.version} ${gets(record.side)}`)
 }
 
+const gets = (side: Desired['side']): string =>
+  side === 'stable' ? 'gets traffic' : 'gets what the traffic gives its side'
+
 const endOthers = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
-  await Promise.all(replacements.flatMap(({ others }) => others).map(record => drainAndEnd(job, record)))
+  await Promise.all(
+    replacements.flatMap(({ others }) => others).map(record => drainAndEnd(job.site, record, job.context)),
+  )
 }
 
 const takeOver = async (job: Job, replacements: readonly Replacement[]): Promise<void> => {
@@ -261,31 +271,29 @@ const takeOver = async (job: Job, replacements: readonly Replacement[]): Promise
   await endOthers(job, replacements)
 }
 
-/** Takes instances out of the traffic and ends them; also what the gateway still knows of slots that are empty. */
+/** Takes instances out of the traffic and ends them; also what the router still knows of slots that are empty. */
 const retire = async (job: Job, records: readonly InstanceRecord[]): Promise<void> => {
   const { site, desired, context } = job
   const tokens = new Set(records.map(record => record.token))
-  const isLeftOver = (slot: number) => desired.revision === null && slot >= desired.from && slot < desired.to
-  const routed = await routesOf(site.folders.gateway, site.component)
-  const remove = routed.filter(known => tokens.has(known.instance) || isLeftOver(known.slot))
+  const isLeftOver = (known: Route) => desired.revision === null && isMeant(desired)(known)
+  const routing = await site.router.routing(site.component)
+  const remove = routing.routes.filter(known => tokens.has(known.instance) || isLeftOver(known))
   await assertFence(placeOf(site), context.fence)
-  await changeRoutes(site.folders.gateway, site.environment, {
-    component: desired.component,
-    fence: context.fence,
-    add: [],
-    remove: remove.map(known => known.instance),
-  })
-  await Promise.all(records.map(record => drainAndEnd(job, record)))
+  if (remove.length > 0)
+    await site.router.change({
+      component: site.component,
+      fence: context.fence,
+      add: [],
+      remove: remove.map(known => known.instance),
+      ...(desired.revision === null && { traffic: withoutEmptySides(routing, remove) }),
+    })
+  await Promise.all(records.map(record => drainAndEnd(site, record, context)))
 }
 
-const drainAndEnd = async ({ site, context }: Job, record: InstanceRecord): Promise<void> => {
-  const { drainTimeout, stopGrace } = site.world.settings
-  const name = `slot ${record.slot}: ${record.revision.version}`
-  if (isRunning(record) && (await recordedGateway(site.folders.gateway))) {
-    const left = await drainInstance(site.folders.gateway, record.token, drainTimeout)
-    if (left > 0) context.log(`${name} still answers ${left} requests after ${drainTimeout} ms`)
-    site.world.reached('drained')
-  }
-  await endAndForget(site, record, stopGrace)
-  context.log(`${name} is stopped`)
+/** What is left of the traffic when these have gone. */
+const withoutEmptySides = ({ routes, traffic }: Routing, gone: readonly Route[]): Traffic => {
+  const left = new Set(routes.filter(route => !gone.includes(route)).map(({ side }) => side))
+  if (!left.has('canary') && !left.has('baseline')) return ALL_STABLE
+  if (!left.has('canary')) return { ...traffic, canary: 0, match: [], mirror: 0 }
+  return left.has('baseline') ? traffic : { ...traffic, baseline: 0 }
 }

@@ -1,5 +1,5 @@
 /**
- * The runner's side of a gateway: finds the environment's, starts it where it is not there, and tells it routes.
+ * The runner's side of a gateway's process: finds the environment's, starts it where it is not there, and asks it.
  *
  * Invariants:
  *  C1. Whatever is asked of a gateway that has died is asked again of the one that takes its place: every
@@ -10,20 +10,11 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { ReleaseError } from '../../../../src/errors.ts'
-import { type Answer, ask, isOk } from '../../loopback/ask.ts'
+import { type Answer, ask } from '../../loopback/ask.ts'
 import { baseEnvironment } from '../../loopback/child-environment.ts'
-import { fenced } from '../../loopback/fenced.ts'
 import { endProcess, isAlive, waitUntil } from '../../loopback/process-table.ts'
 import { readState } from '../../loopback/state-file.ts'
-import {
-  type DrainAnswer,
-  GATEWAY_PROTOCOL,
-  type GatewayState,
-  gatewayFiles,
-  type Route,
-  type RouteChange,
-  type RoutesFile,
-} from './gateway/protocol.ts'
+import { GATEWAY_PROTOCOL, type GatewayState, gatewayFiles } from './gateway/protocol.ts'
 import { siblingEntry } from './sibling-entry.ts'
 
 const START_MS = 20_000
@@ -35,7 +26,7 @@ const END_MS = 6_000
 const TRIES = 3
 
 /** The gateway as its folder says, if its process lives; answers or not. */
-export const recordedGateway = async (folder: string): Promise<GatewayState | null> => {
+const recordedGateway = async (folder: string): Promise<GatewayState | null> => {
   const state = await readState<GatewayState>(gatewayFiles(folder).state)
   return state && isAlive(state.process) ? state : null
 }
@@ -126,10 +117,17 @@ const launch = (folder: string): { code: number | undefined } => {
   return exit
 }
 
-const callControl = async (
-  folder: string,
-  call: { method: string; path: string; body?: unknown; timeout?: number; signal?: AbortSignal | undefined },
-): Promise<Answer> => {
+/** What is asked at one of a gateway's own addresses. */
+export interface ControlCall {
+  readonly method: 'GET' | 'PATCH' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+  /** Milliseconds. */
+  readonly timeout?: number
+}
+
+/** Asks the environment's gateway, started if need be. Fails with code `gateway-failed` where it does not answer. */
+export const callGateway = async (folder: string, call: ControlCall): Promise<Answer> => {
   let cause: unknown
   for (let tries = 0; tries < TRIES; tries += 1) {
     const { port } = await ensureGateway(folder)
@@ -144,10 +142,8 @@ const callControl = async (
         },
         ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
         timeout: call.timeout ?? CONTROL_MS,
-        signal: call.signal,
       })
     } catch (error) {
-      if (call.signal?.aborted) throw error
       cause = error
     }
   }
@@ -157,48 +153,8 @@ const callControl = async (
   })
 }
 
-const expectOk = (folder: string, answer: Answer): Answer => {
-  if (isOk(answer.status)) return answer
-  throw new ReleaseError(
-    'gateway-failed',
-    `The gateway in ${folder} refused with ${answer.status}: ${answer.body}`,
-  )
-}
-
-/** Brings the change about. Fails with code `fenced` where a newer owner has changed the component's routes. */
-export const changeRoutes = async (
-  folder: string,
-  environment: string,
-  change: RouteChange,
-): Promise<void> => {
-  if (change.add.length === 0 && change.remove.length === 0) return
-  const answer = await callControl(folder, { method: 'PATCH', path: '/-/routes', body: change })
-  if (answer.status === 409) {
-    const { fence } = JSON.parse(answer.body) as { fence: number }
-    throw fenced({ component: change.component, environment, fence: change.fence, highest: fence })
-  }
-  expectOk(folder, answer)
-}
-
-/** Waits until an instance that has been taken out answers nothing more, for at most `within` ms; says what is left. */
-export const drainInstance = async (folder: string, instance: string, within: number): Promise<number> => {
-  const call = { method: 'POST', path: '/-/drain', body: { instance, within }, timeout: within + CONTROL_MS }
-  const answer = expectOk(folder, await callControl(folder, call))
-  return (JSON.parse(answer.body) as DrainAnswer).inFlight
-}
-
-/** A component's routes as they were last acknowledged, whether or not a gateway lives to follow them. */
-export const routesOf = async (folder: string, component: string): Promise<readonly Route[]> => {
-  const table = await readState<RoutesFile>(gatewayFiles(folder).routes)
-  return table?.components[component]?.routes ?? []
-}
-
-/** The highest fence that the component's routes were changed with. */
-export const routedFence = async (folder: string, component: string): Promise<number> =>
-  (await readState<RoutesFile>(gatewayFiles(folder).routes))?.components[component]?.fence ?? 0
-
-/** The tokens of a component's instances that get traffic now: none where no gateway lives. */
-export const routedInstances = async (folder: string, component: string): Promise<ReadonlySet<string>> => {
-  if ((await recordedGateway(folder)) === null) return new Set()
-  return new Set((await routesOf(folder, component)).map(route => route.instance))
+/** Ends the gateway's process, if it runs. */
+export const endGateway = async (folder: string): Promise<void> => {
+  const gateway = await recordedGateway(folder)
+  if (gateway) await endProcess(gateway.process, END_MS)
 }

@@ -23,7 +23,8 @@ import { freePort } from '../../loopback/ports.ts'
 import { identify } from '../../loopback/process-table.ts'
 import { createFile, isCode, readState, replaceFile } from '../../loopback/state-file.ts'
 import { control } from './gateway/control.ts'
-import { createMetrics } from './gateway/metrics.ts'
+import { Metrics } from './gateway/metrics.ts'
+import { Mirror } from './gateway/mirror.ts'
 import { GATEWAY_PROTOCOL, type GatewayState, gatewayFiles } from './gateway/protocol.ts'
 import { forward, refuse, targetOf } from './gateway/proxy.ts'
 import { RouteTable } from './gateway/route-table.ts'
@@ -65,13 +66,14 @@ const readToken = async (file: string): Promise<string> => {
 }
 
 const createGateway = (table: RouteTable, token: string): Server => {
-  const metrics = createMetrics()
+  const metrics = new Metrics()
+  const mirror = new Mirror(table, metrics)
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const address = incoming.url ?? '/'
     if (address.startsWith('/-/')) return control({ table, metrics, token }, incoming, outgoing)
     const target = targetOf(address)
     if (target && table.knows(target.component))
-      return forward({ table, metrics }, target, incoming, outgoing)
+      return forward({ table, metrics, mirror }, target, incoming, outgoing)
     return refuse(outgoing, 404, 'There is no such component here: addresses are /<component>/<path>.')
   }
   return createHttpServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
@@ -97,7 +99,7 @@ const main = async (folder: string): Promise<void> => {
   if (!(await holdName(folder))) process.exit(0)
   const files = gatewayFiles(folder)
   const before = await readState<GatewayState>(files.state)
-  const table = await RouteTable.open(files.routes)
+  const table = await RouteTable.open(folder)
   const server = createGateway(table, await readToken(files.token))
   const port = await listenSomewhere(server, before?.port)
   const state: GatewayState = { format: 1, protocol: GATEWAY_PROTOCOL, port, process: identify(process.pid)! }

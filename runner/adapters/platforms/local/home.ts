@@ -8,7 +8,7 @@
  *       instances/<component>/<token>.json          one instance each
  *       locks/<component>.<fence>                   one take-over each
  *       logs/<component>/<slot>-<token>.log         what the instances printed
- *       gateway/                                    the environment's gateway: its place, token, routes, log
+ *       <router's kind>/                            the environment's router: its place, routes, log
  */
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -38,8 +38,11 @@ export interface EnvironmentFolders {
   readonly instances: string
   readonly locks: string
   readonly logs: string
-  readonly gateway: string
 }
+
+/** The folder of the environment's router. */
+export const routerFolder = (folders: EnvironmentFolders, kind: string): string =>
+  path.join(folders.root, segment(kind))
 
 export const environmentFolders = (
   home: string,
@@ -52,6 +55,5 @@ export const environmentFolders = (
     instances: path.join(root, 'instances'),
     locks: path.join(root, 'locks'),
     logs: path.join(root, 'logs'),
-    gateway: path.join(root, 'gateway'),
   }
 }

@@ -11,10 +11,10 @@
  */
 import { readdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import type { Revision } from '../../../../src/plan/plan.ts'
+import type { Revision, Side } from '../../../../src/plan/plan.ts'
+import { byPlace, type RouterState, readRoutings, routerFiles } from '../../loopback/kept-routing.ts'
 import { bootId, type Identity, leaderOf } from '../../loopback/process-table.ts'
 import { isCode, readState, replaceFile } from '../../loopback/state-file.ts'
-import { type GatewayState, gatewayFiles, type RoutesFile } from './gateway/protocol.ts'
 import { clustersFolder, type EnvironmentFolders, environmentFolders, nameOf, segment } from './home.ts'
 
 export interface InstanceRecord {
@@ -22,6 +22,8 @@ export interface InstanceRecord {
   /** 128 random bits, hexadecimal. */
   readonly token: string
   readonly component: string
+  readonly side: Side
+  /** Its place on its side. */
   readonly slot: number
   readonly revision: Revision
   readonly port: number
@@ -53,14 +55,14 @@ const list = async (folder: string): Promise<readonly string[]> =>
     throw error
   })
 
-/** The component's instances as written down, the intended ones completed by what carries their token; by slot, oldest first. */
+/** The component's instances as written down, the intended ones completed by what carries their token; by place, oldest first. */
 export const readRecords = async (
   instances: string,
   component: string,
 ): Promise<readonly InstanceRecord[]> => {
   return (await readAll(instances, component))
     .map(withProcess)
-    .sort((a, b) => a.slot - b.slot || a.since - b.since || (a.token < b.token ? -1 : 1))
+    .sort((a, b) => byPlace(a, b) || a.since - b.since || (a.token < b.token ? -1 : 1))
 }
 
 const withProcess = (record: InstanceRecord): InstanceRecord =>
@@ -76,21 +78,36 @@ const readAll = async (instances: string, component: string): Promise<readonly I
   const folder = folderOf(instances, component)
   const names = (await list(folder)).filter(name => name.endsWith('.json') && !name.startsWith('.'))
   const records = await Promise.all(names.map(name => readState<InstanceRecord>(path.join(folder, name))))
-  return records.filter(record => record !== null)
+  return records.filter(record => record !== null).map(withSide)
+}
+
+/** What was written down before there were sides is of the stable one. */
+const withSide = (record: InstanceRecord): InstanceRecord => ({
+  ...record,
+  side: (record as Partial<InstanceRecord>).side ?? 'stable',
+})
+
+/** The folders of the routers that the environment has, or has had. */
+export const routerFoldersOf = async (folders: EnvironmentFolders): Promise<readonly string[]> => {
+  const others = [folders.instances, folders.locks, folders.logs]
+  return (await list(folders.root))
+    .map(name => path.join(folders.root, name))
+    .filter(folder => !others.includes(folder))
 }
 
 /**
- * Every port of the home's gateways and instances, the dead ones too: a gateway still asks at a dead one's
+ * Every port of the home's routers and instances, the dead ones too: a router still asks at a dead one's
  * port, and must not find another component there.
  */
 export const takenPorts = async (home: string): Promise<ReadonlySet<number>> => {
   const ports = new Set<number>()
   for (const { folders } of await environmentsOf(home)) {
-    const gateway = await readState<GatewayState>(gatewayFiles(folders.gateway).state)
-    if (gateway) ports.add(gateway.port)
-    const routes = await readState<RoutesFile>(gatewayFiles(folders.gateway).routes)
-    for (const component of Object.values(routes?.components ?? {}))
-      for (const route of component.routes) ports.add(route.port)
+    for (const router of await routerFoldersOf(folders)) {
+      const state = await readState<RouterState>(routerFiles(router).state)
+      if (state) ports.add(state.port)
+      for (const { routes } of Object.values(await readRoutings(router)))
+        for (const route of routes) ports.add(route.port)
+    }
     for (const component of await recordedComponents(folders.instances))
       for (const record of await readAll(folders.instances, component)) ports.add(record.port)
   }

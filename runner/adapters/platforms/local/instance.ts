@@ -12,7 +12,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { open, readdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { ReleaseError } from '../../../../src/errors.ts'
-import type { Revision } from '../../../../src/plan/plan.ts'
+import type { Revision, Side } from '../../../../src/plan/plan.ts'
 import type { PlatformContext } from '../../../../src/run/ports.ts'
 import { type Disguise, disguisesOf, scrub } from '../../../../src/run/scrub.ts'
 import { ask, isOk } from '../../loopback/ask.ts'
@@ -42,9 +42,10 @@ export interface Live {
 
 export interface StartOrder {
   readonly site: Site
+  readonly side: Side
   readonly slot: number
   readonly revision: Revision
-  /** The environment's gateway, for what the instance asks of other components. */
+  /** The environment's router, for what the instance asks of other components. */
   readonly gateway: string
   readonly context: PlatformContext
 }
@@ -99,10 +100,14 @@ export const startInstance = async (order: StartOrder): Promise<Live> => {
 }
 
 const nameOf = (record: InstanceRecord): string =>
-  `${record.component} ${record.revision.version} slot ${record.slot}`
+  `${record.component} ${record.revision.version} ${placeName(record)}`
+
+/** As people call an instance's place: `slot 0`, `canary 0`. */
+export const placeName = ({ side, slot }: { readonly side: Side; readonly slot: number }): string =>
+  `${side === 'stable' ? 'slot' : side} ${slot}`
 
 const launch = async (order: StartOrder): Promise<Live> => {
-  const { site, slot, revision, context } = order
+  const { site, side, slot, revision, context } = order
   const cwd = await site.world.store.filesOf(revision.digest)
   const secrets = await readSecrets(revision, context)
   const token = randomBytes(16).toString('hex')
@@ -110,12 +115,13 @@ const launch = async (order: StartOrder): Promise<Live> => {
     format: 1,
     token,
     component: site.component,
+    side,
     slot,
     revision,
     port: await freePort(await takenPorts(site.world.home)),
     process: null,
     boot: bootId(),
-    log: await newLog(site, slot, token),
+    log: await newLog(site, { side, slot }, token),
     since: Date.now(),
   }
   await writeRecord(site.folders.instances, intent)
@@ -232,7 +238,8 @@ export const awaitHealth = async (
     const left = within - (performance.now() - began)
     if (left <= 0) throw await notHealthy(site, live, 'health-timeout', seen)
     const answer = await probe(record, Math.min(PROBE_MS, left), context.signal)
-    seen = answer.seen
+    // A check that the time limit cut short says less than the one before it.
+    if (seen === 'nothing' || left >= PROBE_MS || performance.now() - began < within) seen = answer.seen
     if (answer.ok && !hasEnded(live)) break
     const pause = answer.connected ? record.revision.health.interval : CONNECT_STEP_MS
     await waitUntil(() => hasEnded(live), Math.min(pause, left), context.signal)
@@ -301,13 +308,18 @@ const tailOf = async (log: string): Promise<string> => {
 }
 
 /** A file for what the instance prints; of older ones in its place, the last few are kept. */
-const newLog = async (site: Site, slot: number, token: string): Promise<string> => {
+const newLog = async (
+  site: Site,
+  place: Pick<InstanceRecord, 'side' | 'slot'>,
+  token: string,
+): Promise<string> => {
+  const prefix = `${place.side === 'stable' ? '' : `${place.side}-`}${place.slot}-`
   const folder = path.join(site.folders.logs, segment(site.component))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const stamp = String(Date.now()).padStart(14, '0')
-  const older = (await readdir(folder)).filter(name => name.startsWith(`${slot}-`)).sort()
+  const older = (await readdir(folder)).filter(name => name.startsWith(prefix)).sort()
   for (const name of older.slice(0, -LOGS_KEPT)) await unlink(path.join(folder, name)).catch(() => undefined)
-  return path.join(folder, `${slot}-${stamp}-${token.slice(0, 8)}.log`)
+  return path.join(folder, `${prefix}${stamp}-${token.slice(0, 8)}.log`)
 }
 
 /** Ends what never got traffic, and forgets it. */

@@ -1,5 +1,7 @@
 /** What the parts of the local platform share. */
-import { type EnvironmentFolders, environmentFolders } from './home.ts'
+import type { Router } from '../../../../src/run/ports.ts'
+import type { RouterKind } from '../../loopback/kept-routing.ts'
+import { type EnvironmentFolders, environmentFolders, routerFolder } from './home.ts'
 import type { Store } from './store.ts'
 
 /** Places at which a test may end the process, to see that the next one finds its way. */
@@ -13,7 +15,9 @@ export type FaultPoint =
   | 'drained'
   | 'ended'
   | 'forgotten'
+  | 'relabelled'
 
+/** Those of a `converge`. */
 export const faultPoints: readonly FaultPoint[] = [
   'intended',
   'spawned',
@@ -21,6 +25,16 @@ export const faultPoints: readonly FaultPoint[] = [
   'healthy',
   'routing',
   'routed',
+  'drained',
+  'ended',
+  'forgotten',
+]
+
+/** Those of a promotion, which starts nothing. */
+export const promotionPoints: readonly FaultPoint[] = [
+  'routing',
+  'routed',
+  'relabelled',
   'drained',
   'ended',
   'forgotten',
@@ -48,6 +62,8 @@ export interface World {
   readonly home: string
   readonly cluster: string
   readonly store: Store
+  /** What stands before each environment. */
+  readonly router: RouterKind
   readonly settings: Settings
   readonly reached: (point: FaultPoint) => void
 }
@@ -58,11 +74,33 @@ export interface Site {
   readonly environment: string
   readonly component: string
   readonly folders: EnvironmentFolders
+  readonly router: Router
 }
 
-export const siteOf = (world: World, environment: string, component: string): Site => ({
-  world,
-  environment,
-  component,
-  folders: environmentFolders(world.home, world.cluster, environment),
+/** The kind, opening one router a folder: a router may hold connections. */
+export const openedOnce = ({ kind, open }: RouterKind): RouterKind => {
+  const opened = new Map<string, Router>()
+  return {
+    kind,
+    open(place) {
+      const known = opened.get(place.folder) ?? open(place)
+      opened.set(place.folder, known)
+      return known
+    },
+  }
+}
+
+export const siteOf = (world: World, environment: string, component: string): Site => {
+  const folders = environmentFolders(world.home, world.cluster, environment)
+  const { router } = world
+  const opened = router.open({ environment, folder: routerFolder(folders, router.kind) })
+  return { world, environment, component, folders, router: opened }
+}
+
+/** Where the component's lock lies. */
+export const placeOf = (site: Site) => ({
+  home: site.world.home,
+  cluster: site.world.cluster,
+  environment: site.environment,
+  component: site.component,
 })

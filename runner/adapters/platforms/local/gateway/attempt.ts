@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { requestHeaders, responseHeaders } from './headers.ts'
+import { requestHeaders, responseHeaders, type SideNotes } from './headers.ts'
+import type { Witness } from './mirror.ts'
 import type { RequestBody } from './request-body.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -31,6 +32,9 @@ export interface Exchange {
   readonly outgoing: ServerResponse
   readonly path: string
   readonly body: RequestBody
+  readonly notes: SideNotes
+  /** Watches the answer go by; null: nobody wants to know it. */
+  readonly witness: Witness | null
 }
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
@@ -50,7 +54,7 @@ export const attempt = (
   connection: 'kept' | 'fresh',
 ): Promise<Attempt> =>
   new Promise(resolve => {
-    const { outgoing } = exchange
+    const { outgoing, witness, notes } = exchange
     let controller: Dispatcher.DispatchController | null = null
     let status = 0
     const onClose = () => {
@@ -71,9 +75,11 @@ export const attempt = (
         // Interim answers (1xx) belong to the connection; the real one follows.
         if (code < 200) return
         status = code
-        outgoing.writeHead(code, message ?? '', responseHeaders(headers, upstream))
+        witness?.start(code, headers)
+        outgoing.writeHead(code, message ?? '', responseHeaders(headers, upstream, notes))
       },
       onResponseData(responding, chunk) {
+        witness?.data(chunk)
         if (outgoing.write(chunk)) return
         responding.pause()
         outgoing.once('drain', () => responding.resume())
@@ -100,7 +106,7 @@ const failed = (error: Error, seen: { sent: boolean; began: boolean }): Attempt 
 const optionsFor = (exchange: Exchange, upstream: Upstream): Dispatcher.DispatchOptions => ({
   path: exchange.path,
   method: exchange.incoming.method ?? 'GET',
-  headers: requestHeaders(exchange.incoming, upstream),
+  headers: requestHeaders(exchange.incoming, upstream, exchange.notes),
   // undici takes any async iterable; its types name only streams.
   body: bodyOf(exchange.body) as Buffer | null,
 })

@@ -2,8 +2,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
+import type { RouteChange } from '../../../../../src/run/ports.ts'
 import type { Metrics } from './metrics.ts'
-import { type DrainAnswer, type DrainRequest, GATEWAY_PROTOCOL, type RouteChange } from './protocol.ts'
+import { renderMetrics } from './metrics-text.ts'
+import { type DrainAnswer, type DrainRequest, GATEWAY_PROTOCOL } from './protocol.ts'
 import { refuse } from './proxy.ts'
 import type { RouteTable } from './route-table.ts'
 
@@ -34,12 +36,26 @@ export const control = async (
   if (asked === 'GET /-/health')
     return answer(outgoing, 200, { protocol: GATEWAY_PROTOCOL, pid: process.pid })
   if (asked === 'GET /-/metrics') return metrics(gateway, outgoing)
+  const counted = componentAt(incoming, 'counters')
+  if (counted !== null) return answer(outgoing, 200, gateway.metrics.counters(counted))
   if (!isAllowed(incoming, gateway.token))
     return refuse(outgoing, 401, 'The token of this gateway is wanted.')
-  if (asked === 'GET /-/routes') return answer(outgoing, 200, gateway.table)
+  const routed = componentAt(incoming, 'routes')
+  if (routed !== null) return answer(outgoing, 200, gateway.table.routing(routed))
   if (asked === 'PATCH /-/routes') return change(gateway, (await json(incoming)) as RouteChange, outgoing)
   if (asked === 'POST /-/drain') return drain(gateway, (await json(incoming)) as DrainRequest, outgoing)
   return refuse(outgoing, 404, `There is nothing at ${incoming.url}.`)
+}
+
+/** The component of `GET /-/<what>/<component>`; null: something else is asked for. */
+const componentAt = ({ method, url = '' }: IncomingMessage, what: string): string | null => {
+  const prefix = `/-/${what}/`
+  if (method !== 'GET' || !url.startsWith(prefix)) return null
+  try {
+    return decodeURIComponent(url.slice(prefix.length))
+  } catch {
+    return null
+  }
 }
 
 const change = async ({ table }: Control, wanted: RouteChange, outgoing: ServerResponse): Promise<void> => {
@@ -52,12 +68,7 @@ const drain = async ({ table }: Control, wanted: DrainRequest, outgoing: ServerR
   answer(outgoing, 200, { inFlight } satisfies DrainAnswer)
 }
 
-const metrics = ({ table, metrics: seen }: Control, outgoing: ServerResponse): void => {
+const metrics = (gateway: Control, outgoing: ServerResponse): void => {
   outgoing.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-  outgoing.end(
-    seen.render(
-      table.answering().map(upstream => ({ ...upstream.labels, value: upstream.inFlight })),
-      table.all().map(upstream => ({ ...upstream.labels, value: upstream.up ? 1 : 0 })),
-    ),
-  )
+  outgoing.end(renderMetrics(gateway.metrics, gateway.table))
 }

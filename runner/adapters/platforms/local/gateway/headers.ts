@@ -1,5 +1,6 @@
 /** Which headers go through the gateway, either way. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { SIDE_HEADER } from '../../../../../src/plan/plan.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Belong to one connection, not to the request. */
@@ -32,10 +33,19 @@ const endToEnd = (headers: IncomingHttpHeaders): [string, string | string[]][] =
   )
 }
 
+/** What a request is told of the side that was decided for it, and its answer for who gets it. */
+export interface SideNotes {
+  /** The instance is told its side, to carry it on. */
+  readonly carried: boolean
+  /** The cookie that keeps the caller on the side of the instance that answers; null: none is set. */
+  readonly cookie: ((upstream: Upstream) => string) | null
+}
+
 /** What the instance is sent: the client's headers, and by which way they came. */
 export const requestHeaders = (
   incoming: IncomingMessage,
   upstream: Upstream,
+  { carried }: SideNotes,
 ): Record<string, string | string[]> => {
   const headers = Object.fromEntries(endToEnd(incoming.headers))
   const before = incoming.headers['x-forwarded-for']
@@ -47,6 +57,7 @@ export const requestHeaders = (
     'x-forwarded-host': incoming.headers.host ?? '',
     'x-forwarded-prefix': `/${upstream.component}`,
     'x-forwarded-proto': 'http',
+    ...(carried && { [SIDE_HEADER]: upstream.route.side }),
   }
 }
 
@@ -54,9 +65,12 @@ export const requestHeaders = (
 export const responseHeaders = (
   headers: IncomingHttpHeaders,
   upstream: Upstream,
+  { cookie }: SideNotes,
 ): Record<string, string | string[]> => ({
   ...Object.fromEntries(endToEnd(headers)),
+  ...(cookie && { 'set-cookie': [...[headers['set-cookie'] ?? []].flat(), cookie(upstream)] }),
   'x-release-component': upstream.component,
   'x-release-version': upstream.route.version,
+  'x-release-side': upstream.route.side,
   'x-release-slot': String(upstream.route.slot),
 })

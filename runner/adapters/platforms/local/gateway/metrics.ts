@@ -1,53 +1,103 @@
 /**
- * What the gateway has seen, as Prometheus text.
+ * What the gateway has seen: counters per component, side, version and slot, kept after the instance has gone, as
+ * counters are.
  *
- * Role: counters per component, version and slot, kept after the instance has gone, as counters are.
- * Boundary: numbers only; knows no request and no socket.
+ * What is tried (the canary and the baseline) is judged by each of its attempts: one that fails counts as a request
+ * that got no answer, even where another instance then answered in its place, so that a canary that breaks its
+ * connections shows although no caller sees it. On the stable side such an attempt is no request, as ever.
+ *
+ * Boundary: numbers only; knows no request and no socket. How they are shown: metrics-text.ts.
  */
+import type { Side } from '../../../../../src/plan/plan.ts'
+import type { Counters } from '../../../../../src/run/ports.ts'
 
 export interface Labels {
   readonly component: string
+  readonly side: Side
   /** Empty where no instance was found to ask. */
   readonly version: string
   readonly slot: string
 }
 
-export interface Gauge extends Labels {
-  readonly value: number
-}
+export const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-interface Series {
+export interface Series {
   readonly labels: Labels
-  readonly byCode: Map<string, number>
+  readonly byCode: Map<number, number>
+  /** Attempts that failed, by reason. */
   readonly failures: Map<string, number>
+  /** Not cumulative. */
   readonly buckets: number[]
   errors: number
+  unanswered: number
+  mirrored: number
+  mismatched: number
   sum: number
   count: number
 }
 
-export interface Metrics {
-  /** A request was answered to its end, by an instance or, in its place, by the gateway. */
-  answered(labels: Labels, code: number, seconds: number): void
-  /** An attempt at an instance failed: `connect`, `reset`, `timeout`. The request may have succeeded elsewhere. */
-  attemptFailed(labels: Labels, reason: string): void
-  render(inFlight: readonly Gauge[], up: readonly Gauge[]): string
+export interface Answer {
+  readonly code: number
+  readonly seconds: number
+  /** `gateway`: it spoke in place of an instance. */
+  readonly by: 'instance' | 'gateway'
 }
 
-export const createMetrics = (): Metrics => {
-  const all = new Map<string, Series>()
-  const seriesOf = (labels: Labels): Series => {
-    const key = JSON.stringify([labels.component, labels.version, labels.slot])
-    const known = all.get(key) ?? newSeries(labels)
-    all.set(key, known)
-    return known
+export class Metrics {
+  readonly #all = new Map<string, Series>()
+  /** Finds a series without building its key: an instance hands in the same labels each time. */
+  readonly #known = new WeakMap<Labels, Series>()
+
+  /** A request was answered to its end. */
+  answered(labels: Labels, { code, seconds, by }: Answer): void {
+    const series = this.#seriesOf(labels)
+    series.byCode.set(code, (series.byCode.get(code) ?? 0) + 1)
+    if (code >= 500) series.errors += 1
+    if (by === 'gateway' && code >= 500) series.unanswered += 1
+    series.sum += seconds
+    series.count += 1
+    const bucket = BUCKETS_SECONDS.findIndex(limit => seconds <= limit)
+    if (bucket >= 0) series.buckets[bucket]! += 1
   }
-  return {
-    answered: (labels, code, seconds) => count(seriesOf(labels), code, seconds),
-    attemptFailed: (labels, reason) => increment(seriesOf(labels).failures, reason),
-    render: (inFlight, up) => render([...all.values()], inFlight, up),
+
+  /** An attempt at an instance failed: `connect`, `reset`, `timeout`. The request may have succeeded elsewhere. */
+  attemptFailed(labels: Labels, reason: string): void {
+    const { failures } = this.#seriesOf(labels)
+    failures.set(reason, (failures.get(reason) ?? 0) + 1)
+  }
+
+  /** A copy of a request was answered, or not, and its answer was compared. */
+  mirrored(labels: Labels, same: boolean): void {
+    const series = this.#seriesOf(labels)
+    series.mirrored += 1
+    if (!same) series.mismatched += 1
+  }
+
+  series(): readonly Series[] {
+    return [...this.#all.values()]
+  }
+
+  /** A component's, by side and version. */
+  counters(component: string): readonly Counters[] {
+    const sums = new Map<string, Counters>()
+    for (const series of this.#all.values()) {
+      const { labels } = series
+      if (labels.component !== component) continue
+      const key = `${labels.side} ${labels.version}`
+      sums.set(key, added(sums.get(key), series))
+    }
+    return [...sums.values()]
+  }
+
+  #seriesOf(labels: Labels): Series {
+    const known = this.#known.get(labels)
+    if (known !== undefined) return known
+    const { component, side, version, slot } = labels
+    const key = JSON.stringify([component, side, version, slot])
+    const series = this.#all.get(key) ?? newSeries(labels)
+    this.#all.set(key, series)
+    this.#known.set(labels, series)
+    return series
   }
 }
 
@@ -57,88 +107,40 @@ const newSeries = (labels: Labels): Series => ({
   failures: new Map(),
   buckets: BUCKETS_SECONDS.map(() => 0),
   errors: 0,
+  unanswered: 0,
+  mirrored: 0,
+  mismatched: 0,
   sum: 0,
   count: 0,
 })
 
-const increment = (map: Map<string, number>, key: string): void => {
-  map.set(key, (map.get(key) ?? 0) + 1)
-}
-
-const count = (series: Series, code: number, seconds: number): void => {
-  increment(series.byCode, String(code))
-  if (code >= 500) series.errors += 1
-  series.sum += seconds
-  series.count += 1
-  const bucket = BUCKETS_SECONDS.findIndex(limit => seconds <= limit)
-  if (bucket >= 0) series.buckets[bucket]! += 1
-}
-
-const escapeLabel = (value: string): string =>
-  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-
-const labelText = (labels: Labels, more: Readonly<Record<string, string>> = {}): string =>
-  Object.entries({ component: labels.component, version: labels.version, slot: labels.slot, ...more })
-    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-    .join(',')
-
-const family = (name: string, type: string, help: string, lines: readonly string[]): string =>
-  [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join('\n')
-
-const histogramLines = (series: Series): readonly string[] => {
-  let cumulative = 0
-  const lines = BUCKETS_SECONDS.map((limit, index) => {
-    cumulative += series.buckets[index]!
-    return `${NAME}_request_duration_seconds_bucket{${labelText(series.labels, { le: String(limit) })}} ${cumulative}`
+/** How many took at most so long, in rising order, the last of them all that were counted. */
+export const cumulativeBuckets = (
+  series: Series,
+): readonly { readonly le: number; readonly count: number }[] => {
+  let count = 0
+  return BUCKETS_SECONDS.map((le, index) => {
+    count += series.buckets[index]!
+    return { le, count }
   })
-  return [
-    ...lines,
-    `${NAME}_request_duration_seconds_bucket{${labelText(series.labels, { le: '+Inf' })}} ${series.count}`,
-    `${NAME}_request_duration_seconds_sum{${labelText(series.labels)}} ${series.sum}`,
-    `${NAME}_request_duration_seconds_count{${labelText(series.labels)}} ${series.count}`,
-  ]
 }
 
-const NAME = 'release_gateway'
-
-const counted = (series: Series, map: Map<string, number>, name: string, label: string): readonly string[] =>
-  [...map].map(([key, value]) => `${name}{${labelText(series.labels, { [label]: key })}} ${value}`)
-
-const gauges = (name: string, values: readonly Gauge[]): readonly string[] =>
-  values.map(gauge => `${name}{${labelText(gauge)}} ${gauge.value}`)
-
-const render = (all: readonly Series[], inFlight: readonly Gauge[], up: readonly Gauge[]): string =>
-  [
-    family(`${NAME}_requests_total`, 'counter', 'Requests answered, by status.', [
-      ...all.flatMap(series => counted(series, series.byCode, `${NAME}_requests_total`, 'code')),
-    ]),
-    family(`${NAME}_errors_total`, 'counter', 'Requests answered with a status of 500 or more.', [
-      ...all.map(series => `${NAME}_errors_total{${labelText(series.labels)}} ${series.errors}`),
-    ]),
-    family(
-      `${NAME}_attempt_failures_total`,
-      'counter',
-      'Attempts without an answer, by reason; most are retried.',
-      [
-        ...all.flatMap(series =>
-          counted(series, series.failures, `${NAME}_attempt_failures_total`, 'reason'),
-        ),
-      ],
-    ),
-    family(`${NAME}_request_duration_seconds`, 'histogram', 'From the whole request to its whole answer.', [
-      ...all.flatMap(histogramLines),
-    ]),
-    family(
-      `${NAME}_in_flight`,
-      'gauge',
-      'Requests that an instance is answering.',
-      gauges(`${NAME}_in_flight`, inFlight),
-    ),
-    family(
-      `${NAME}_instance_up`,
-      'gauge',
-      '1 where an instance gets traffic, 0 where it is ejected.',
-      gauges(`${NAME}_instance_up`, up),
-    ),
-    '',
-  ].join('\n')
+const added = (before: Counters | undefined, series: Series): Counters => {
+  const { component, side, version } = series.labels
+  const buckets = cumulativeBuckets(series)
+  return {
+    component,
+    side,
+    version,
+    requests: (before?.requests ?? 0) + series.count,
+    errors: (before?.errors ?? 0) + series.errors,
+    unanswered: (before?.unanswered ?? 0) + series.unanswered,
+    seconds: (before?.seconds ?? 0) + series.sum,
+    buckets: buckets.map(({ le, count }, index) => ({
+      le,
+      count: count + (before?.buckets?.[index]?.count ?? 0),
+    })),
+    mirrored: (before?.mirrored ?? 0) + series.mirrored,
+    mismatched: (before?.mismatched ?? 0) + series.mismatched,
+  }
+}

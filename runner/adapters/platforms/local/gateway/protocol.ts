@@ -6,51 +6,18 @@
  *     gateway/routes.json   where it sends requests, so that one that was killed comes back with the same
  *     gateway/log           what it printed
  *
- * Addresses: `/<component>/<path>` is sent on; `/-/health` and `/-/metrics` answer anybody on this machine;
- * `/-/routes` (GET, PATCH) and `/-/drain` (POST) want `authorization: Bearer <token>`.
+ * Addresses: `/<component>/<path>` is sent on; `/-/health`, `/-/metrics` and `/-/counters/<component>` answer anybody
+ * on this machine; `/-/routes` (PATCH), `/-/routes/<component>` (GET) and `/-/drain` (POST) want
+ * `authorization: Bearer <token>`.
  */
 import path from 'node:path'
-import type { Identity } from '../../../loopback/process-table.ts'
+import { type RouterState, routerFiles } from '../../../loopback/kept-routing.ts'
 
-/** Grows when runner and gateway of two versions could misunderstand each other. */
-export const GATEWAY_PROTOCOL = 1
+/** Grows when runner and gateway of two versions could misunderstand each other. 2: routes have sides. */
+export const GATEWAY_PROTOCOL = 2
 
-export interface GatewayState {
-  readonly format: 1
+export interface GatewayState extends RouterState {
   readonly protocol: number
-  readonly port: number
-  readonly process: Identity
-}
-
-/** An instance that requests are sent to. */
-export interface Route {
-  /** The instance's token. */
-  readonly instance: string
-  readonly slot: number
-  readonly version: string
-  readonly port: number
-  /** Path that is asked to find out whether it is well. */
-  readonly health: string
-}
-
-export interface ComponentRoutes {
-  /** The highest fence that a change came with. */
-  readonly fence: number
-  readonly routes: readonly Route[]
-}
-
-export interface RoutesFile {
-  readonly format: 1
-  readonly components: Readonly<Record<string, ComponentRoutes>>
-}
-
-/** One change of a component's routes, in one step: nothing is sent between its halves. */
-export interface RouteChange {
-  readonly component: string
-  readonly fence: number
-  readonly add: readonly Route[]
-  /** Tokens. */
-  readonly remove: readonly string[]
 }
 
 export interface DrainRequest {
@@ -64,9 +31,11 @@ export interface DrainAnswer {
   readonly inFlight: number
 }
 
+/** Marks a copy of a request, whose answer nobody gets. */
+export const MIRROR_HEADER = 'x-release-mirror'
+
 export const gatewayFiles = (folder: string) => ({
-  state: path.join(folder, 'state.json'),
+  ...routerFiles(folder),
   token: path.join(folder, 'token'),
-  routes: path.join(folder, 'routes.json'),
   log: path.join(folder, 'log'),
 })

@@ -4,15 +4,25 @@
  * Safe is: the connection could not be established, whatever the method; or no byte of an answer came and the
  * request may be repeated (GET, HEAD, OPTIONS, PUT, DELETE, or it carries an Idempotency-Key). A body beyond
  * one mebibyte is streamed, and once that has begun nothing is repeated.
+ *
+ * The caller is protected from what is tried: a request of the canary or the baseline that fails there goes to
+ * another instance of its side, and last to the stable side. It counts as failed on the side that it was tried on
+ * (metrics.ts), so that a canary that crashes shows in its counters although no caller sees an error.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Side } from '../../../../../src/plan/plan.ts'
 import { type Attempt, attempt, type Exchange, type FailureReason } from './attempt.ts'
-import type { Metrics } from './metrics.ts'
+import type { SideNotes } from './headers.ts'
+import type { Labels, Metrics } from './metrics.ts'
+import { type Mirror, Witness } from './mirror.ts'
 import { type RequestBody, readBody } from './request-body.ts'
 import type { RouteTable } from './route-table.ts'
+import { type Decided, stickyCookie } from './sides.ts'
 import type { Upstream } from './upstream.ts'
 
 const MAX_ATTEMPTS = 4
+type Failure = Attempt & { readonly type: 'failed' }
+
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 export interface Target {
@@ -35,6 +45,7 @@ export const targetOf = (address: string): Target | null => {
 export interface Proxy {
   readonly table: RouteTable
   readonly metrics: Metrics
+  readonly mirror: Mirror
 }
 
 /** Answers the request, by an instance or with 404, 502, 503 or 504. Never rejects. */
@@ -47,40 +58,86 @@ export const forward = async (
   const started = performance.now()
   const body = await readBody(incoming).catch(() => null)
   if (body === null) return void outgoing.destroy()
-  const exchange: Exchange = { incoming, outgoing, path: target.path, body }
-  const { last, result } = await tryInstances(proxy, target.component, exchange)
-  const labels = last?.labels ?? { component: target.component, version: '', slot: '' }
+  const { component, path } = target
+  const decided = proxy.table.decide(component, incoming.headers)
+  const witness =
+    decided.side === 'stable' && proxy.mirror.wants(component, incoming, body.type !== 'none')
+      ? new Witness()
+      : null
+  const notes = notesFor(proxy.table, component, decided)
+  const exchange: Exchange = { incoming, outgoing, path, body, notes, witness }
+  const { labels, result } = await tryInstances(proxy, { component, side: decided.side }, exchange)
   const status = conclude(exchange, target, result)
   // An answer may come before the whole body was taken; what is left must not stand in the next request's way.
   if (body.type === 'streamed') body.discard().catch(() => outgoing.destroy())
-  if (status !== null) proxy.metrics.answered(labels, status, (performance.now() - started) / 1000)
+  if (status === null) return
+  const by = result?.type === 'answered' ? 'instance' : 'gateway'
+  proxy.metrics.answered(labels, { code: status, seconds: secondsSince(started), by })
+  if (witness !== null && by === 'instance')
+    proxy.mirror.send({ component, path, incoming, fingerprint: witness.fingerprint() })
+}
+
+const secondsSince = (started: number): number => (performance.now() - started) / 1000
+
+const NO_NOTES: SideNotes = { carried: false, cookie: null }
+
+const notesFor = (table: RouteTable, component: string, { given }: Decided): SideNotes => {
+  const { carried, sticky } = table.traffic(component)
+  if (!carried && !given) return NO_NOTES
+  const cookie =
+    given && sticky !== null
+      ? (upstream: Upstream) => stickyCookie(sticky, component, upstream.route.side)
+      : null
+  return { carried, cookie }
+}
+
+interface Place {
+  readonly component: string
+  readonly side: Side
 }
 
 interface Tried {
-  readonly last: Upstream | null
+  /** Of the instance that was asked last. */
+  readonly labels: Labels
   /** null: there was no instance to try. */
   readonly result: Attempt | null
 }
 
-const tryInstances = async (proxy: Proxy, component: string, exchange: Exchange): Promise<Tried> => {
+const tryInstances = async (proxy: Proxy, { component, side }: Place, exchange: Exchange): Promise<Tried> => {
+  const { table, metrics } = proxy
   const tried = new Set<Upstream>()
-  let last: Upstream | null = null
+  let labels: Labels = { component, side, version: '', slot: '' }
   let result: Attempt | null = null
+  let again: Upstream | null = null
+  let started = 0
   for (let count = 0; count < MAX_ATTEMPTS; count += 1) {
-    const upstream = proxy.table.choose(component, tried)
+    const wanted: Side = count === MAX_ATTEMPTS - 1 ? 'stable' : side
+    const upstream: Upstream | null = again ? table.again(again) : table.choose(component, wanted, tried)
     if (upstream === null) break
-    last = upstream
-    result = await attempt(exchange, upstream, count === 0 && mayRepeat(exchange) ? 'kept' : 'fresh')
+    if (result !== null && again === null && labels.side !== 'stable')
+      metrics.answered(labels, { code: 502, seconds: secondsSince(started), by: 'gateway' })
+    labels = upstream.labels
+    started = performance.now()
+    const connection = count === 0 && mayRepeat(exchange) ? 'kept' : 'fresh'
+    result = await attempt(exchange, upstream, connection)
     if (result.type !== 'failed') break
-    note(proxy.metrics, upstream, result.reason)
-    tried.add(upstream)
+    metrics.attemptFailed(labels, result.reason)
+    again = connection === 'kept' && mayBeConnection(result, upstream) ? upstream : null
+    if (again === null) setAside(tried, upstream, result.reason)
     if (result.began || !isSafe(result, exchange)) break
   }
-  return { last, result }
+  return { labels, result }
 }
 
-const note = (metrics: Metrics, upstream: Upstream, reason: FailureReason): void => {
-  metrics.attemptFailed(upstream.labels, reason)
+/**
+ * A kept connection may have been closed by the instance at the very moment, which is no fault of it. On the stable
+ * side another instance answers and nothing is counted; what is tried is asked again before it is blamed.
+ */
+const mayBeConnection = ({ reason, began }: Failure, upstream: Upstream): boolean =>
+  reason === 'reset' && !began && upstream.route.side !== 'stable'
+
+const setAside = (tried: Set<Upstream>, upstream: Upstream, reason: FailureReason): void => {
+  tried.add(upstream)
   // A slow answer is no proof of death: the health checks decide.
   if (reason === 'connect' || reason === 'reset') upstream.eject()
 }
@@ -91,7 +148,7 @@ const mayRepeat = ({ incoming, body }: Exchange): boolean =>
   body.type !== 'streamed' &&
   (REPEATABLE.has(incoming.method ?? '') || incoming.headers['idempotency-key'] !== undefined)
 
-const isSafe = (failure: Attempt & { type: 'failed' }, exchange: Exchange): boolean => {
+const isSafe = (failure: Failure, exchange: Exchange): boolean => {
   if (failure.reason === 'timeout' || failure.reason === 'invalid') return false
   return failure.sent ? mayRepeat(exchange) : isReplayable(exchange.body)
 }

@@ -1,13 +1,18 @@
 /**
- * Which instances get a component's requests.
+ * Which instances get a component's requests, and how these are divided among its sides.
  *
  * Invariants:
  *  R1. A change is on disk before it is acknowledged, and applied in one step.
  *  R2. A change with a fence below the component's highest is refused.
  *  R3. An instance that was taken out finishes what it is answering; its connections are closed after that.
+ *      One that changes its side stays what it is, with its connections.
+ *  R4. What has not a healthy instance on its side goes to the stable one.
  */
-import { readState, replaceFile } from '../../../loopback/state-file.ts'
-import type { ComponentRoutes, Route, RouteChange, RoutesFile } from './protocol.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+import { ALL_STABLE, type Side, type Traffic } from '../../../../../src/plan/plan.ts'
+import type { Route, RouteChange, Routing } from '../../../../../src/run/ports.ts'
+import { changedRouting, NO_ROUTING, readRoutings, writeRoutings } from '../../../loopback/kept-routing.ts'
+import { type Decided, decideSide, isPlain } from './sides.ts'
 import { Upstream } from './upstream.ts'
 
 const CHECK_EJECTED_MS = 250
@@ -16,33 +21,56 @@ const CHECK_ALL_MS = 1_000
 export type Changed = { readonly type: 'changed' } | { readonly type: 'fenced'; readonly fence: number }
 
 interface Component {
-  fence: number
-  upstreams: Upstream[]
+  readonly routing: Routing
+  readonly upstreams: readonly Upstream[]
+  readonly bySide: Readonly<Record<Side, readonly Upstream[]>>
+  /** Nothing has to be looked at: every request goes to the stable side. */
+  readonly plain: boolean
 }
 
+const STABLE: Decided = { side: 'stable', given: false }
+
 export class RouteTable {
-  readonly #file: string
+  readonly #folder: string
   readonly #components = new Map<string, Component>()
   /** Taken out and still answering, by token. */
   readonly #leaving = new Map<string, Upstream>()
   #turn = 0
   #writing: Promise<unknown> = Promise.resolve()
 
-  private constructor(file: string) {
-    this.#file = file
+  private constructor(folder: string) {
+    this.#folder = folder
   }
 
   /** The table as it was left, by a crash too. */
-  static async open(file: string): Promise<RouteTable> {
-    const table = new RouteTable(file)
-    const saved = await readState<RoutesFile>(file)
-    for (const [name, { fence, routes }] of Object.entries(saved?.components ?? {}))
-      table.#components.set(name, { fence, upstreams: routes.map(route => new Upstream(name, route)) })
+  static async open(folder: string): Promise<RouteTable> {
+    const table = new RouteTable(folder)
+    for (const [name, routing] of Object.entries(await readRoutings(folder)))
+      table.#components.set(
+        name,
+        componentOf(
+          routing,
+          routing.routes.map(route => new Upstream(name, route)),
+        ),
+      )
     return table
   }
 
   knows(component: string): boolean {
     return this.#components.has(component)
+  }
+
+  /** What it does with a component's requests. */
+  routing(component: string): Routing {
+    return this.#components.get(component)?.routing ?? NO_ROUTING
+  }
+
+  traffic(component: string): Traffic {
+    return this.#components.get(component)?.routing.traffic ?? ALL_STABLE
+  }
+
+  traffics(): readonly (readonly [string, Traffic])[] {
+    return [...this.#components].map(([name, { routing }]) => [name, routing.traffic])
   }
 
   all(): readonly Upstream[] {
@@ -54,21 +82,49 @@ export class RouteTable {
     return [...this.all(), ...this.#leaving.values()]
   }
 
-  toJSON(): RoutesFile {
-    const entries = [...this.#components].map(([name, { fence, upstreams }]): [string, ComponentRoutes] => [
-      name,
-      { fence, routes: upstreams.map(upstream => upstream.route) },
-    ])
-    return { format: 1, components: Object.fromEntries(entries) }
+  /** The side of a request: see sides.ts. */
+  decide(component: string, headers: IncomingHttpHeaders): Decided {
+    const known = this.#components.get(component)
+    if (known === undefined || known.plain) return STABLE
+    const { bySide, routing } = known
+    return decideSide({
+      traffic: routing.traffic,
+      headers,
+      has: side => bySide[side].some(isUp),
+      draw: () => Math.random() * 100,
+    })
   }
 
   /**
-   * The instance for the next attempt: one that is up and was not tried, with the least in flight, in turns.
-   * Where all are ejected, one of those: to fail for certain is worse than to try.
+   * The instance for the next attempt: of the side, one that is up and was not tried, with the least in flight, in
+   * turns. Where the side has none left, one of the stable side; and where all of that are ejected, one of those: to
+   * fail for certain is worse than to try.
    */
-  choose(component: string, tried: ReadonlySet<Upstream>): Upstream | null {
-    const upstreams = this.#components.get(component)?.upstreams ?? []
-    const chosen = best(upstreams, tried)
+  choose(component: string, side: Side, tried: ReadonlySet<Upstream>): Upstream | null {
+    const bySide = this.#components.get(component)?.bySide
+    if (bySide === undefined) return null
+    const beside =
+      side === 'stable'
+        ? null
+        : best(
+            bySide[side].filter(each => each.up && !tried.has(each)),
+            tried,
+          )
+    return this.#begin(beside ?? best(bySide.stable, tried))
+  }
+
+  /** An instance of the canary for the copy of a request; null: none is up. */
+  chooseMirror(component: string): Upstream | null {
+    const canary = this.#components.get(component)?.bySide.canary ?? []
+    return this.#begin(best(canary.filter(isUp), new Set()))
+  }
+
+  /** The same instance once more. */
+  again(upstream: Upstream): Upstream | null {
+    return this.#begin(upstream)
+  }
+
+  #begin(chosen: Upstream | null): Upstream | null {
     this.#turn += 1
     chosen?.begin(this.#turn)
     return chosen
@@ -82,29 +138,30 @@ export class RouteTable {
   }
 
   async #change(change: RouteChange): Promise<Changed> {
-    const before = this.#components.get(change.component) ?? { fence: 0, upstreams: [] }
-    if (change.fence < before.fence) return { type: 'fenced', fence: before.fence }
-    const routes = changedRoutes(before.upstreams, change)
-    await this.#save(change.component, { fence: change.fence, routes })
-    const upstreams = routes.map(route => this.#upstreamFor(change.component, route, before.upstreams))
-    this.#components.set(change.component, { fence: change.fence, upstreams })
-    for (const upstream of before.upstreams) if (!upstreams.includes(upstream)) this.#leave(upstream)
+    const { component } = change
+    const before = this.#components.get(component)
+    const routing = changedRouting(before?.routing ?? NO_ROUTING, change)
+    if (routing === null) return { type: 'fenced', fence: before?.routing.fence ?? 0 }
+    await this.#save(component, routing)
+    const known = before?.upstreams ?? []
+    const upstreams = routing.routes.map(route => this.#upstreamFor(component, route, known))
+    this.#components.set(component, componentOf(routing, upstreams))
+    for (const upstream of known) if (!upstreams.includes(upstream)) this.#leave(upstream)
     return { type: 'changed' }
   }
 
-  #save(component: string, routes: ComponentRoutes): Promise<void> {
-    const now = this.toJSON()
-    const next: RoutesFile = { format: 1, components: { ...now.components, [component]: routes } }
-    return replaceFile(this.#file, `${JSON.stringify(next, null, 2)}\n`)
+  #save(component: string, routing: Routing): Promise<void> {
+    const now = [...this.#components].map(([name, known]): [string, Routing] => [name, known.routing])
+    return writeRoutings(this.#folder, { ...Object.fromEntries(now), [component]: routing })
   }
 
   #upstreamFor(component: string, route: Route, before: readonly Upstream[]): Upstream {
-    const known = before.find(upstream => upstream.route.instance === route.instance)
-    if (known) return known
-    const leaving = this.#leaving.get(route.instance)
-    if (!leaving) return new Upstream(component, route)
-    this.#leaving.delete(route.instance)
-    return leaving
+    const { instance } = route
+    const known = before.find(upstream => upstream.route.instance === instance) ?? this.#leaving.get(instance)
+    if (known === undefined) return new Upstream(component, route)
+    this.#leaving.delete(instance)
+    known.move(route)
+    return known
   }
 
   #leave(upstream: Upstream): void {
@@ -132,22 +189,23 @@ export class RouteTable {
       checkAll(upstream => !upstream.up),
       CHECK_EJECTED_MS,
     )
-    setInterval(
-      checkAll(upstream => upstream.up),
-      CHECK_ALL_MS,
-    )
+    setInterval(checkAll(isUp), CHECK_ALL_MS)
   }
 }
 
 /** Longest time that the connections of an instance that was taken out are kept. */
 const LEAVE_MS = 10 * 60_000
 
-const changedRoutes = (before: readonly Upstream[], change: RouteChange): readonly Route[] => {
-  const added = new Set(change.add.map(route => route.instance))
-  const stay = before
-    .map(upstream => upstream.route)
-    .filter(route => !added.has(route.instance) && !change.remove.includes(route.instance))
-  return [...stay, ...change.add].sort((a, b) => a.slot - b.slot)
+const isUp = (upstream: Upstream): boolean => upstream.up
+
+const componentOf = (routing: Routing, upstreams: readonly Upstream[]): Component => {
+  const of = (side: Side) => upstreams.filter(({ route }) => route.side === side)
+  return {
+    routing,
+    upstreams,
+    bySide: { stable: of('stable'), canary: of('canary'), baseline: of('baseline') },
+    plain: isPlain(routing.traffic),
+  }
 }
 
 const best = (upstreams: readonly Upstream[], tried: ReadonlySet<Upstream>): Upstream | null => {

@@ -9,8 +9,9 @@
  *  U2. `inFlight` counts from the choice of the instance to the last byte of its answer.
  */
 import { Pool } from 'undici'
+import type { Route } from '../../../../../src/run/ports.ts'
 import { ask, isOk } from '../../../loopback/ask.ts'
-import type { Route } from './protocol.ts'
+import type { Labels } from './metrics.ts'
 
 const CONNECT_MS = 1_000
 const HEADERS_MS = 60_000
@@ -19,7 +20,8 @@ const FAILED_CHECKS = 3
 
 export class Upstream {
   readonly component: string
-  readonly route: Route
+  #route: Route
+  #labels: Labels
   inFlight = 0
   /** Turn at which it was last chosen, for taking turns among equals. */
   turn = 0
@@ -32,15 +34,28 @@ export class Upstream {
 
   constructor(component: string, route: Route) {
     this.component = component
-    this.route = route
+    this.#route = route
+    this.#labels = labelsOf(component, route)
     const origin = `http://127.0.0.1:${route.port}`
     const options = { connect: { timeout: CONNECT_MS }, headersTimeout: HEADERS_MS, bodyTimeout: HEADERS_MS }
     this.#kept = new Pool(origin, { ...options, pipelining: 1 })
     this.#fresh = new Pool(origin, { ...options, pipelining: 0 })
   }
 
-  get labels() {
-    return { component: this.component, version: this.route.version, slot: String(this.route.slot) }
+  get route(): Route {
+    return this.#route
+  }
+
+  /** The same object as long as the route is the same. */
+  get labels(): Labels {
+    return this.#labels
+  }
+
+  /** Gives it another side and slot. Its process, and so its port, stay what they are. */
+  move(route: Route): void {
+    if (route.side === this.#route.side && route.slot === this.#route.slot) return
+    this.#route = route
+    this.#labels = labelsOf(this.component, route)
   }
 
   pool(connection: 'kept' | 'fresh'): Pool {
@@ -96,3 +111,10 @@ export class Upstream {
     await Promise.all([this.#kept.destroy(), this.#fresh.destroy()])
   }
 }
+
+const labelsOf = (component: string, { side, version, slot }: Route): Labels => ({
+  component,
+  side,
+  version,
+  slot: String(slot),
+})
