@@ -120,6 +120,8 @@ class Engine {
   /** Everything that can be done before something has to happen. */
   #advance(): Ended | null {
     for (;;) {
+      // A machine that is slow, or was asleep, is late: what comes next counts from now, and not from what happened last.
+      this.#clock = Math.max(this.#clock, this.#options.now())
       const commands = decide(this.#state, this.#clock)
       for (const command of commands) {
         const ended = this.#carryOut(command)
@@ -274,9 +276,7 @@ class Engine {
     const work = this.#open.get(key)
     this.#open.delete(key)
     if (work === undefined) return
-    // A machine that was asleep wakes it late: what comes next counts from then, and not from when it was due.
-    const due = 'until' in work.status ? (work.status.until ?? 0) : 0
-    this.#clock = Math.max(this.#clock, due, this.#options.now())
+    if ('until' in work.status) this.#clock = Math.max(this.#clock, work.status.until ?? 0)
     work.inFlight = false
     this.#release(work.key)
   }

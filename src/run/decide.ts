@@ -2,7 +2,7 @@
  * decide: what is to be done now.
  *
  * Role: looks at a run's state and says, as commands, what the engine asks of its ground next.
- * Boundary: deterministic; time is the last event's. Commands taken are not given again: each marks the
+ * Boundary: deterministic; time is handed in. Commands taken are not given again: each marks the
  * state (`inFlight`) or is an event that the engine folds at once.
  *
  * Invariants:

@@ -39,6 +39,16 @@ export interface Traced {
   readonly injected: readonly string[]
   /** Calls of the kinds asked for, the most in any one thread. */
   readonly counts: Readonly<Record<string, number>>
+  /** The calls of the kinds asked for that were about a file of the project's state. */
+  readonly touches: readonly Touch[]
+}
+
+/** One system call about one file; of a call that copies, the file that is written. */
+export interface Touch {
+  readonly call: string
+  readonly path: string
+  /** Whether the main thread made it, and not the one that does Node's waiting file work. */
+  readonly main: boolean
 }
 
 export interface TraceOptions {
@@ -91,7 +101,18 @@ export async function traced(
     ...printed,
     injected: lines.filter(line => line.includes('(INJECTED)')),
     counts: countsOf(lines),
+    touches: touchesOf(lines, join(project.root, '.release')),
   }
+}
+
+function touchesOf(lines: readonly string[], state: string): readonly Touch[] {
+  const first = /^\d+/.exec(lines[0] ?? '')?.[0]
+  return lines.flatMap(line => {
+    const [, thread, call] = /^(\d+)\s+(\w+)\(/.exec(line) ?? []
+    const files = [...line.matchAll(/\d+<(\/[^>]*)>/g)].map(([, path]) => path!)
+    const path = call === 'copy_file_range' ? files[1] : files[0]
+    return call !== undefined && path?.startsWith(state) ? [{ call, path, main: thread === first }] : []
+  })
 }
 
 /** A call that another thread interrupted is written in two lines, and counts by its first. */

@@ -6,14 +6,14 @@
  * cache), or it was refused with exit 4, the file and what the system said; then it goes on once the cause is gone,
  * and nothing that was done is lost or done again that must not be.
  */
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { verifyJournal } from '../../runner/journal/read.ts'
-import { cutOff, inLanes } from '../rig/crash.ts'
-import type { Exit, TestProject } from '../rig/project.ts'
-import { type Injection, straceMissing, type Traced, type TraceOptions, traced } from './failing-disk.ts'
-import { countedSteps, effectsLeft, forget } from './small-run.ts'
+import { inLanes } from '../rig/crash.ts'
+import type { TestProject } from '../rig/project.ts'
+import { type Injection, straceMissing, type TraceOptions, traced } from './failing-disk.ts'
+import { assertMended, runOf, tracedEnvironment } from './mended.ts'
+import { countedSteps, forget } from './small-run.ts'
 
 const HOUR = 3_600_000
 const missing = straceMissing()
@@ -29,13 +29,6 @@ const lanes = (): readonly [TestProject, TestProject] => {
   projects.push(...made)
   return made
 }
-
-const environment = (project: TestProject): Readonly<Record<string, string>> => ({
-  ...(process.env as Record<string, string>),
-  NO_COLOR: '1',
-  RELEASE_LOCAL_HOME: project.home,
-  RELEASE_USER: 'alice@techcorp.example',
-})
 
 const WRITES = ['fdatasync', 'fsync', 'rename', 'link', 'mkdir']
 
@@ -66,7 +59,7 @@ const sweep = async (
   { args, calls, paths, prepare }: Sweep,
 ): Promise<number> => {
   const optionsFor = (project: TestProject): TraceOptions => ({
-    env: environment(project),
+    env: tracedEnvironment(project),
     calls,
     ...(paths && { paths: paths(project) }),
   })
@@ -78,51 +71,9 @@ const sweep = async (
     prepare(project)
     const failing = await traced(project, args, { ...optionsFor(project), inject })
     expect(failing.injected).not.toEqual([])
-    await assertWhole(project, failing)
+    await assertMended(project, failing)
   })
   return cases.length
-}
-
-const runOf = (project: TestProject): string | undefined =>
-  project.runs().find(run => existsSync(join(project.folderOf(run), 'journal.jsonl')))
-
-const assertWhole = async (project: TestProject, failing: Traced): Promise<void> => {
-  if (failing.code !== 0) assertRefused(project, failing)
-  const run = runOf(project)
-  // Where nothing has begun there is nothing that could be lost: that it goes on is shown by all the others.
-  const begun = run !== undefined && (await project.events(run)).length > 0
-  if (!begun && !goesOnFromHere()) {
-    expect(effectsLeft(project)).toEqual({ lint: 0, one: 0, two: 0 })
-    return
-  }
-  const mended: Exit = await project.release(run === undefined ? ['run'] : ['resume', run])
-  if (failing.code === 0 || mended.code === 2) expect(mended.stderr).toContain('error[nothing-to-resume]')
-  else expect(mended.code, mended.stderr).toBe(0)
-  const done = runOf(project)!
-  const events = await project.events(done)
-  expect(events.at(-1)).toMatchObject({ type: 'run-finished', outcome: 'succeeded' })
-  await verifyJournal(join(project.folderOf(done), 'journal.jsonl'))
-  const { lint, one, two } = effectsLeft(project)
-  expect(one).toBe(1)
-  expect(lint).toBeGreaterThanOrEqual(1)
-  expect(lint).toBeLessThanOrEqual(1 + cutOff(events, 'small/lint'))
-  expect(two).toBeGreaterThanOrEqual(1)
-  expect(two).toBeLessThanOrEqual(1 + cutOff(events, 'small/two'))
-  expect(project.processes()).toEqual([])
-}
-
-/** Of the cases in which nothing had begun, one in eight is gone on with all the same. */
-const goesOnFromHere = (): boolean => notBegun++ % 8 === 0
-let notBegun = 0
-
-/** Exit 4, a code of ours, the place, the system's own words, and what to do. */
-const assertRefused = (project: TestProject, { code, stderr }: Traced): void => {
-  expect(code, stderr).toBe(4)
-  expect(stderr).toMatch(/error\[(journal-unwritable|journal-unreadable|state-unusable)\]: /)
-  expect(stderr).toContain(join(project.root, '.release'))
-  expect(stderr).toMatch(/\b(EIO|ENOSPC|ENOENT): /)
-  expect(stderr).toContain('  help: ')
-  expect(stderr).not.toContain('    at ')
 }
 
 /** Runs one process up to its first record and keeps the folder as it is then. */

@@ -227,9 +227,6 @@ function lostOf(
   return found
 }
 
-/** Between what is decided and the stamp on its record, in milliseconds: a wait counts from the decision. */
-const MOMENT = 20
-
 function shortened(plan: Plan, events: readonly RunEvent[]): readonly string[] {
   const ends = new Map<string, number>()
   let begun = Number.POSITIVE_INFINITY
@@ -241,7 +238,7 @@ function shortened(plan: Plan, events: readonly RunEvent[]): readonly string[] {
     const end = ends.get(key)
     if (operation.kind !== 'wait' || end === undefined) return []
     const from = Math.max(begun, ...[...needs, ...after].map(before => ends.get(before) ?? 0))
-    return end - from >= operation.duration - MOMENT
+    return end - from >= operation.duration
       ? []
       : [`L4 ${key}: ${end - from} of ${operation.duration} ms`]
   })
