@@ -31,7 +31,9 @@ export function painter(options: { readonly color: boolean }): Painter {
 }
 
 /** The text on one line, without control characters or marks that turn the direction of writing. */
-export const plain = (text: string): string =>
+export const plain = (text: string): string => (/^[ -~]*$/.test(text) ? text : withoutMarks(text))
+
+const withoutMarks = (text: string): string =>
   text.replaceAll(/[\s\u2028\u2029]/gu, ' ').replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '�')
 
 /** ASCII, and the signs of our own: all of one column, which most text is. */
