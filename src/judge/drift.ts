@@ -54,12 +54,15 @@ export function judgeDrift(rule: DriftRule, measurements: readonly Measurement[]
   const unknown = { points: points.length, perHour: null, p: null, reachedAt: null }
   if (points.length === 0)
     return { ...unknown, verdict: 'unmeasured', reason: `${measure} was never measured` }
-  if (points.length < Math.max(minPoints, 3) || points.every(({ at }) => at === points[0]!.at))
+  const least = Math.max(minPoints, 3)
+  if (points.length < least)
     return {
       ...unknown,
       verdict: 'inconclusive',
-      reason: `${measure} was measured ${countOf(points.length, 'time')}, and a trend takes ${Math.max(minPoints, 3)}`,
+      reason: `${measure} was measured ${countOf(points.length, 'time')}, and a trend takes ${least}`,
     }
+  if (points.every(({ at }) => at === points[0]!.at))
+    return { ...unknown, verdict: 'inconclusive', reason: `${measure} was measured at one moment only` }
   const sign = rule.direction === 'increase' ? 1 : -1
   const { z, p } = mannKendall(points)
   const { slope, intercept } = theilSen(points)

@@ -1,10 +1,12 @@
 /**
  * The distribution of Mann and Whitney's U where nothing differs: what chance alone would do.
  *
- * Sources: H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18, 1947, for the recursion; B. Streitberg
- * and J. Röhmel, Statistical Software Newsletter 12, 1986, for the shift algorithm, which holds with ties too.
+ * Sources: H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18, 1947, for the generating function;
+ * B. Streitberg and J. Röhmel, Statistical Software Newsletter 12, 1986, for the shift algorithm, which holds with
+ * ties too.
  *
- *  RD1. Every step adds what is positive, so that no digit is lost however small a tail is.
+ *  RD1. No digit is lost however small a tail is: only the rising half is counted, where what is taken away is
+ *       less than what is left, and the other half is its mirror; with ties every step adds what is positive.
  */
 
 /** The distribution of a sum of ranks in steps of `step`, as cumulative probabilities from `least` up. */
@@ -17,23 +19,24 @@ export interface Distribution {
   readonly above: Float64Array
 }
 
-/** U of `n` against `m` values without ties: from 0 to n·m. */
+/**
+ * U of `n` against `m` values without ties: from 0 to n·m. The ways to reach each U are the coefficients of the
+ * Gaussian binomial, multiplied out factor by factor.
+ */
 export function untiedDistribution(n: number, m: number): Distribution {
-  let row: Float64Array[] = Array.from({ length: m + 1 }, () => Float64Array.of(1))
+  const half = Math.floor((n * m) / 2)
+  const ways = new Float64Array(half + 1)
+  ways[0] = 1
   for (let i = 1; i <= n; i += 1) {
-    const next: Float64Array[] = [Float64Array.of(1)]
-    for (let j = 1; j <= m; j += 1) next.push(mixed(row[j]!, j, next[j - 1]!, i / (i + j)))
-    row = next
+    for (let u = half; u >= m + i; u -= 1) ways[u]! -= ways[u - m - i]!
+    for (let u = i; u <= half; u += 1) ways[u]! += ways[u - i]!
   }
-  return cumulated(row[m]!, { least: 0, step: 1 })
-}
-
-/** The greatest of all values comes from the first sample with probability `share`, and then beats `by` of the other. */
-function mixed(withOneLess: Float64Array, by: number, withOther: Float64Array, share: number): Float64Array {
-  const sum = new Float64Array(withOneLess.length + by)
-  for (let u = 0; u < withOneLess.length; u += 1) sum[u + by]! += share * withOneLess[u]!
-  for (let u = 0; u < withOther.length; u += 1) sum[u]! += (1 - share) * withOther[u]!
-  return sum
+  const all = Float64Array.from({ length: n * m + 1 }, (_, u) => ways[Math.min(u, n * m - u)]!)
+  const total = all.reduce((sum, count) => sum + count, 0)
+  return cumulated(
+    all.map(count => count / total),
+    { least: 0, step: 1 },
+  )
 }
 
 /** U of `n` values that take their ranks at random from `ranks`, which may be midranks. */
@@ -81,6 +84,7 @@ export const distributionAbove = ({ above, least, step }: Distribution, u: numbe
 
 /** The least u with P(U ≤ u) ≥ p. */
 export function distributionQuantile({ below, least, step }: Distribution, p: number): number {
-  const index = below.findIndex(probability => probability >= p)
+  // A tail that is p but for rounding is p, whichever sample comes first: R's own allowance.
+  const index = below.findIndex(probability => probability >= p - 10 * Number.EPSILON)
   return least + step * (index === -1 ? below.length - 1 : index)
 }
