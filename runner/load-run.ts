@@ -17,7 +17,7 @@ export async function loadRunDefinition(opened: OpenedRun, options: LoadRunOptio
   const project = projectOf(opened)
   const bundle = await openBundle(opened.bundle, opened.plan.bundle)
   if (!options.quiet) await sayChange(opened, project, options)
-  return evaluateBundle(bundle, project)
+  return evaluateBundle(bundle, project, { places: 'skip' })
 }
 
 /** The project as it was when the run began; its definition may be gone. */

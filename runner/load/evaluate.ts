@@ -32,25 +32,48 @@ export interface Loaded {
   readonly locate: (at: CallSite) => Span | undefined
 }
 
+/** The key under which src/definition/call-site.ts is told that no places are wanted. */
+const UNASKED = Symbol.for('release-as-code/places-unasked')
+
+export interface EvaluateOptions {
+  /** Whether the builders' calls are to know where they stand; left out, they are. An error always does. */
+  readonly places?: 'take' | 'skip'
+}
+
 /**
  * Evaluates a bundle.
  *
  * @throws InputError `impure-definition`, `evaluation-failed` or `no-release`, or what the language
  *   itself refused, each with its place in the sources
  */
-export async function evaluateBundle(bundle: Bundle, project: Project): Promise<Loaded> {
+export async function evaluateBundle(
+  bundle: Bundle,
+  project: Project,
+  options: EvaluateOptions = {},
+): Promise<Loaded> {
   const locator = createLocator(bundle)
-  const exports = await runPurely(bundle, project, locator)
+  const run = (): unknown => runBundle(bundle, project)
+  const exports = await runPurely(bundle, options.places === 'skip' ? () => withoutPlaces(run) : run, locator)
   return { definition: findRelease(exports, project), locate: locator.locate }
 }
 
-async function runPurely(bundle: Bundle, project: Project, locator: Locator): Promise<unknown> {
+/** The evaluation is synchronous, so that no other is meant by it. */
+function withoutPlaces(run: () => unknown): unknown {
+  Reflect.set(globalThis, UNASKED, true)
+  try {
+    return run()
+  } finally {
+    Reflect.deleteProperty(globalThis, UNASKED)
+  }
+}
+
+async function runPurely(bundle: Bundle, run: () => unknown, locator: Locator): Promise<unknown> {
   const evaluation: Evaluation = { impurities: [] }
   const restore = guardGlobals(bundle.code)
   const rejections = watchRejections(bundle)
   let outcome: Outcome
   try {
-    outcome = attempt(() => evaluateAs(evaluation, () => runBundle(bundle, project)))
+    outcome = attempt(() => evaluateAs(evaluation, run))
     await nextTurn()
   } finally {
     rejections.stop()

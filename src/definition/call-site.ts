@@ -12,8 +12,17 @@ import type { CallSite } from './model.ts'
  */
 const FRAMES = 4
 
+/**
+ * What says under this key of the global object, while a definition is evaluated, that nobody will ask for places: that
+ * of a run, whose plan has them already. Taking them is most of what a large definition costs.
+ */
+const UNASKED = Symbol.for('release-as-code/places-unasked')
+
+const nowhere: CallSite = Object.freeze({ stack: '' })
+
 /** The place that called `ours`, the function of the language that the team wrote. */
 export const callSite = (ours: (...args: never[]) => unknown): CallSite => {
+  if (UNASKED in globalThis) return nowhere
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = FRAMES
   const trace: { stack?: string } = {}

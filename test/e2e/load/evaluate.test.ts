@@ -301,6 +301,16 @@ export default release('it', { version: '1.0.0', components: [] }).stage('only',
   })
 })
 
+test('places are taken unless nobody will ask for them, and the next evaluation takes them again', async () => {
+  const project = await temporaryProject({ 'releases/it.ts': definition('') })
+  const bundle = await bundleDefinition(project)
+  const placed = async (places: 'take' | 'skip'): Promise<boolean> => {
+    const { definition: model, locate } = await evaluateBundle(bundle, project, { places })
+    return locate(model.at) !== undefined
+  }
+  expect([await placed('take'), await placed('skip'), await placed('take')]).toEqual([true, false, true])
+})
+
 test('what a definition prints goes to stderr', async () => {
   const error = vi.spyOn(console, 'error').mockImplementation(() => {})
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
