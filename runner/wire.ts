@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { flatten } from '../src/compile/names.ts'
 import type { ReleaseModel, RuntimeContext, StepModel } from '../src/definition/model.ts'
 import type { Plan, PlanPlatform } from '../src/plan/plan.ts'
-import type { Platform, Signatures } from '../src/run/ports.ts'
+import type { Metrics, Platform, Signatures } from '../src/run/ports.ts'
+import type { RouterKind } from './adapters/loopback/kept-routing.ts'
+import type { MetricsOptions } from './adapters/metrics/metrics.ts'
 import type { World } from './engine/world.ts'
 import type { RunFolder } from './journal/run-store.ts'
 import type { NodeLogs } from './node-logs.ts'
@@ -28,7 +30,21 @@ async function makePlatform(platform: PlanPlatform): Promise<Platform> {
   switch (platform.kind) {
     case 'local': {
       const { localPlatform } = await import('./adapters/platforms/local/platform.ts')
-      return localPlatform({ cluster: platform.cluster })
+      const router = await routerKind(platform)
+      return localPlatform({ cluster: platform.cluster, ...(router === null ? {} : { router }) })
+    }
+  }
+}
+
+/** null: the platform's own. */
+async function routerKind({ router }: PlanPlatform): Promise<RouterKind | null> {
+  switch (router?.kind) {
+    case undefined:
+    case 'gateway':
+      return null
+    case 'haproxy': {
+      const { haproxyKind } = await import('./adapters/routers/haproxy/haproxy.ts')
+      return haproxyKind
     }
   }
 }
@@ -56,7 +72,7 @@ let shells: Promise<typeof import('./adapters/commands/step-shell.ts')> | undefi
 /** Everything that the nodes of one plan touch. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { plan, folder, root } = options
-  const [{ createSecrets }, { zxCommands }, { performGate }, { sendNotification }] = await Promise.all([
+  const [{ createSecrets }, { processCommands }, { performGate }, { sendNotification }] = await Promise.all([
     import('./adapters/secrets/secrets.ts'),
     import('./adapters/commands/commands.ts'),
     import('./adapters/gates/gates.ts'),
@@ -67,7 +83,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const secrets = createSecrets(plan.secrets, { root, env: options.env })
   const children = { dir: join(folder.path, 'children'), run: folder.id }
   const env = await commandEnvironment(plan, environments)
-  const commands = zxCommands({ root, env, secrets, children })
+  const commands = processCommands({ root, env, secrets, children })
   const { steps, checks } = functionsOf(options.definition)
   const log: World['log'] = node => options.logs.of(node)
   return {
@@ -77,6 +93,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     platform: environment => environments.get(environment)!,
     fence: (environment, component) => options.fences.get(`${environment}/${component}`) ?? 0,
     secrets,
+    metrics: lazyMetrics({ platform: environment => environments.get(environment)!, secrets, commands, now: Date.now }),
     log,
     steps,
     checks,
@@ -98,6 +115,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     notify: request => sendNotification(request, { secrets, plan, run: folder.id }),
   }
 }
+
+/** Loaded when the first meter is opened: most runs measure nothing. */
+const lazyMetrics = (options: MetricsOptions): Metrics => ({
+  open: async (request, signal) => {
+    const { createMetrics } = await import('./adapters/metrics/metrics.ts')
+    return createMetrics(options).open(request, signal)
+  },
+})
 
 /** What a definition's commands are told of the release: its version, its params, and where its environments answer. */
 async function commandEnvironment(

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx/core'
-import { zxCommands } from '../../runner/adapters/commands/commands.ts'
+import { processCommands } from '../../runner/adapters/commands/commands.ts'
 import { attached } from '../../runner/cli/running.ts'
 import { openDisplay } from '../../runner/display.ts'
 import { execute } from '../../runner/execute.ts'
@@ -148,7 +148,11 @@ const rows: Readonly<Record<string, (count: number, root: string) => Promise<voi
   zx: count => scheduled(count, async () => (await $({ quiet: true })`true`).exitCode),
   adapter: (count, root) => {
     const secrets = { scrubber: () => createScrubber(() => []) }
-    const commands = zxCommands({ root, secrets, children: { dir: join(root, 'children'), run: 'bench' } })
+    const commands = processCommands({
+      root,
+      secrets,
+      children: { dir: join(root, 'children'), run: 'bench' },
+    })
     const { signal } = new AbortController()
     return scheduled(count, async number => {
       const context = { signal, write: () => {}, node: `c${number}` }

@@ -7,7 +7,7 @@
  * steadier one where others work beside.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -148,6 +148,10 @@ try {
     packages: 'external',
     logLevel: 'warning',
   })
+  copyFileSync(
+    join(import.meta.dirname, '../../runner/adapters/commands/fork-server.pl'),
+    join(folder, 'fork-server.pl'),
+  )
   const [turns = '5', ...names] = process.argv.slice(2)
   const wanted = rows.filter(({ name }) => names.length === 0 || name === 'sh' || names.includes(name))
   for (const count of [100, 1000]) await compare(count, Number(turns), wanted)

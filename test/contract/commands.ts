@@ -157,6 +157,84 @@ export function commandsContract(name: string, make: MakeCommands): void {
       expect(printed).toBe(`${root}/sub options call call\n`)
     })
 
+    it('looks for a program where the PATH of the command says', async () => {
+      await mkdir(join(root, 'bin'))
+      await writeFile(join(root, 'bin', 'only-here'), '#!/bin/sh\necho "found, with $#"\n')
+      await chmod(join(root, 'bin', 'only-here'), 0o755)
+      await run(['only-here', ''], { env: { PATH: `${root}/bin:/usr/bin:/bin` } })
+      expect(printed).toBe('found, with 1\n')
+      await expect(run(['only-here'])).rejects.toMatchObject({ code: 'command-not-found' })
+    })
+
+    it('gives one command nothing of the environment of another', async () => {
+      const tell = script('console.log(JSON.stringify(process.env))')
+      const told = async (env: Record<string, string>): Promise<Record<string, string>> => {
+        await run(tell, { env })
+        const { RELEASE_NODE: _, ...others } = JSON.parse(printed)
+        return others
+      }
+      const plain = await told({})
+      const values = {
+        EMPTY: '',
+        LINES: 'a\nb=c\n',
+        UMLAUT: 'ü☃',
+        EQUALS: '=a=b',
+        BOTH: 'call',
+        HOME: '/nowhere',
+      }
+      expect(await told(values)).toEqual({ ...plain, ...values })
+      expect(await told({})).toEqual(plain)
+      const { PWD: _, ...own } = process.env
+      expect(plain).toMatchObject({ ...own, FROM_OPTIONS: 'options', BOTH: 'options' })
+    })
+
+    it('gives a command a session of its own, nothing to read, and no open file of ours', async () => {
+      const code = 'cut -d" " -f1,5,6 /proc/$$/stat; readlink /proc/$$/fd/0; ls /proc/$$/fd; exit 0'
+      await run(shell(code))
+      const [ids, input, ...files] = printed.trim().split('\n')
+      const [pid, group, session] = ids!.split(' ')
+      expect([group, session, input]).toEqual([pid, pid, '/dev/null'])
+      // The shell itself may keep one more for its script.
+      expect(files.map(Number).filter(file => file < 10)).toEqual([0, 1, 2])
+    })
+
+    it('tells an exit code above 128 from a death by signal', async () => {
+      expect(await run(shell('exit 143'))).toMatchObject({ exitCode: 143, signal: null })
+      expect(await run(shell('exit 127'))).toMatchObject({ exitCode: 127, signal: null })
+      expect(await run(shell('kill -TERM $$'))).toMatchObject({ exitCode: null, signal: 'SIGTERM' })
+      expect(await run(shell('kill -ABRT $$'))).toMatchObject({ exitCode: null, signal: 'SIGABRT' })
+    })
+
+    it('leaves signals as a program expects them', async () => {
+      // What is ignored or blocked is inherited: without this, `yes | head` would never end.
+      await run(shell('grep -E "^Sig(Blk|Ign)" /proc/self/status'))
+      expect(printed).toMatch(/^SigBlk:\t0{16}\nSigIgn:\t0{16}\n$/)
+    })
+
+    it('loses nothing of a burst at the end, on either stream', async () => {
+      const code = `for (const to of [1, 2]) for (let left = 1 << 20; left > 0; ) left -= require('fs').writeSync(to, 'x'.repeat(Math.min(left, 7000)))`
+      let size = 0
+      await run(script(code), { write: text => (size += text.length) })
+      expect(size).toBe(2 << 20)
+    })
+
+    it('ends a command that is aborted before anything is known of it', async () => {
+      const abort = new AbortController()
+      const file = join(root, 'too-late')
+      const running = run(shell(`sleep 1000; touch "${file}"`), { signal: abort.signal })
+      abort.abort()
+      expect(await running).toMatchObject({ exitCode: null, signal: 'SIGTERM' })
+      expect(existsSync(file)).toBe(false)
+    })
+
+    it('goes on when its closed outputs outlive nothing and its program outlives them', async () => {
+      const file = join(root, 'after-the-outputs')
+      expect(await run(shell(`exec >&- 2>&-; sleep 0.2; touch "${file}"; exit 7`))).toMatchObject({
+        exitCode: 7,
+      })
+      expect(existsSync(file)).toBe(true)
+    })
+
     it('closes stdin, so that nothing waits for an answer that never comes', async () => {
       expect(await run(['cat'])).toMatchObject({ exitCode: 0, output: '' })
     })

@@ -5,7 +5,7 @@
  * semver goes in, since every plan needs three of its functions, and they lie in forty files.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { type BuildOptions, build } from 'esbuild'
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
@@ -37,6 +37,7 @@ await Promise.all([
   }),
 ])
 chmodSync('dist/release.js', 0o755)
+copyFileSync('runner/adapters/commands/fork-server.pl', 'dist/fork-server.pl')
 const tsc = 'node_modules/typescript/bin/tsc'
 if (existsSync(tsc)) {
   execFileSync(process.execPath, [tsc, '-p', 'test/toolchain/tsconfig.types.json'], { stdio: 'inherit' })

@@ -6,7 +6,8 @@
  *
  *  CH1. A recorded group is ended only if it is the same one: the same start of the machine, and a leader with the
  *       same start time or a member that carries the recorded token.
- *  CH2. What fell between the start of a process and its record is found by the token in its environment.
+ *  CH2. What fell between the start of a process and its record is found by the token in its environment, and what
+ *       another process was about to start for the runner by the token of that one.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,18 +26,37 @@ interface ChildRecord {
 /** What everything that a node of a run starts carries in its environment. */
 export const tokenOf = (run: string, node: string): string => `${run}/${node}`
 
-/** Writes a group down. Returns what takes the record away again. @throws StateError `state-unusable` */
-export function recordChild(dir: string, pid: number, token: string): () => void {
-  const file = join(dir, `${pid}.json`)
+/**
+ * What a process that starts commands for a runner carries in its environment, and with it what it has forked until
+ * the command's program begins. No node's key begins like this.
+ */
+export const starterTokenOf = (run: string): string => tokenOf(run, '#starter')
+
+/** Writes a group down. @throws StateError `state-unusable` */
+export function recordChild(dir: string, pid: number, token: string): void {
+  const file = fileOfRecord(dir, pid)
   const startTime = processInfo(pid)?.startTime ?? null
-  const record: ChildRecord = { pid, startTime, boot: bootId(), token }
   try {
-    writeInto(dir, file, JSON.stringify(record))
+    writeInto(dir, file, `{"pid":${pid},"startTime":${startTime},${restOfRecord(token)}`)
   } catch (error) {
     throw unrecordable(file, error as Error)
   }
-  return () => forget(file)
 }
+
+/** What stands in a record after the pid and the start time, which only the process itself may know. */
+export const restOfRecord = (token: string): string =>
+  JSON.stringify({ boot: bootId(), token } satisfies Partial<ChildRecord>).slice(1)
+
+/** Takes a group's record away: it has ended. */
+export const forgetChild = (dir: string, pid: number): void => forget(fileOfRecord(dir, pid))
+
+/** Takes the records of all groups of a token away: they have ended. */
+export function forgetToken(dir: string, token: string): void {
+  for (const record of readRecords(dir)) if (record.token === token) forgetChild(dir, record.pid)
+}
+
+/** Where a group's record stands. */
+export const fileOfRecord = (dir: string, pid: number): string => join(dir, `${pid}.json`)
 
 /** For every command but a run's first the folder is there, and asking costs as much as writing. */
 function writeInto(dir: string, file: string, text: string): void {
@@ -58,7 +78,8 @@ function forget(file: string): void {
   }
 }
 
-const unrecordable = (file: string, cause: Error): StateError =>
+/** Nobody would find it again if the runner died. */
+export const unrecordable = (file: string, cause: Error): StateError =>
   new StateError(
     'state-unusable',
     `The command was ended, because it cannot be put on record in ${file}: ${cause.message}.`,
@@ -88,6 +109,8 @@ export async function endLeftovers(options: {
   const ours = records.filter(record => isStillOurs(record))
   const cutOff = (options.nodes ?? []).map(node => tokenOf(options.run, node))
   const tokens = [...new Set([...records.map(record => record.token), ...cutOff])]
+  // Where something ran there may be what was about to start something more.
+  if (tokens.length > 0) tokens.push(starterTokenOf(options.run))
   const quarry = { groups: ours.map(record => record.pid), tokens }
   const alive = await endProcesses(quarry, options.grace ?? defaultGrace)
   if (alive.length === 0) rmSync(options.dir, { recursive: true, force: true })

@@ -1,8 +1,8 @@
 /**
  * Runs a plan's commands.
  *
- * Role: the adapter of the port `Commands`, on zx. Boundary: arguments come as an array and go to the program
- * as they are; no shell sees them.
+ * Role: the adapter of the port `Commands`. Boundary: arguments come as an array and go to the program as they are; no
+ * shell sees them. How the program comes to run is a {@link Launch}'s business.
  *
  *  CO1. A command's whole process group has ended when its result is there.
  *  CO2. Nothing that it prints is shown or kept before it is scrubbed.
@@ -12,73 +12,73 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isReleaseError, ReleaseError } from '../../../src/errors.ts'
 import type { PlanCommand } from '../../../src/plan/plan.ts'
-import type { CommandResult, Commands, ScrubbingSecrets } from '../../../src/run/ports.ts'
-import { createOutput, type Output } from './output.ts'
-import { type ChildrenOptions, type Supervised, supervise } from './supervise.ts'
-import { commonOptions, loadZx } from './zx.ts'
+import type { CommandContext, CommandResult, Commands, ScrubbingSecrets } from '../../../src/run/ports.ts'
+import type { Ending, Launch, Start } from './launch.ts'
+import { createOutput } from './output.ts'
+import { defaultGrace } from './process-group.ts'
+import { launchQuickly } from './quick-launch.ts'
+import type { ChildrenOptions } from './supervise.ts'
 
 export interface CommandsOptions {
   /** The project's folder, absolute: a command's `cwd` is relative to it. */
   readonly root: string
-  /** Added to the runner's own environment. */
+  /** Added to the runner's own environment as it is now. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly secrets: Pick<ScrubbingSecrets, 'scrubber'>
   /** Where running commands are put on record, so that a later runner can end them; null: nowhere. */
   readonly children?: ChildrenOptions | null
   /** Between SIGTERM and SIGKILL when a command is ended, in milliseconds. */
   readonly grace?: number
+  /** How programs are started; left out, the quickest way that there is on this machine. */
+  readonly launch?: Launch
 }
 
 /**
- * Runs commands on zx, without a shell. A command whose signal is aborted ends with `signal` in its result, and so does one
+ * Runs commands, without a shell. A command whose signal is aborted ends with `signal` in its result, and so does one
  * that was never started because of it.
  *
- * Fails with code `command-empty`, `command-not-found`, `command-folder` or `command-failed-to-start`.
+ * Fails with code `command-empty`, `command-not-found`, `command-folder`, `command-failed-to-start`, `command-cut-off`
+ * or `command-not-ended`.
  */
-export const zxCommands = (options: CommandsOptions): Commands => ({
-  async run(command, context) {
-    judge(command)
-    const zx = await loadZx()
-    if (context.signal.aborted) return neverStarted
-    const began = performance.now()
-    const cwd = resolve(options.root, command.cwd)
-    const supervised = supervise(() => ({ file: command.argv[0]!, args: command.argv.slice(1) }), {
-      signal: context.signal,
-      children: options.children ?? null,
-      node: context.node ?? null,
-      grace: options.grace,
-    })
-    const output = createOutput({ write: context.write, scrubber: () => options.secrets.scrubber() })
-    const ended = await zx({
-      ...commonOptions,
-      cwd,
-      env: { ...process.env, ...options.env, ...context.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      spawn: supervised.spawn,
-      store: keepNothing(),
-      log: entry => forward(entry, output),
-      quote: String,
-    })`${command.argv[0]}`
-    await settled(supervised, command)
-    output.end()
-    if (ended.cause !== null && ended.cause !== undefined) throw notStarted(ended.cause, command, cwd)
-    const duration = performance.now() - began
-    return { exitCode: ended.exitCode, signal: ended.signal, output: output.tail(), duration }
-  },
-})
+export function processCommands(options: CommandsOptions): Commands {
+  const launch = options.launch ?? launchQuickly()
+  // Read once, because it is slow to read. What a step changes in it is not for commands: it would be gone after a resume.
+  const base = { ...process.env, ...options.env }
+  return {
+    async run(command, context) {
+      judge(command)
+      if (context.signal.aborted) return neverStarted
+      const began = performance.now()
+      const output = createOutput({ write: context.write, scrubber: () => options.secrets.scrubber() })
+      const start = startOf(command, context, { ...options, base })
+      const ending = await settled(
+        launch({ ...start, stdout: output.stdout, stderr: output.stderr }),
+        command,
+      )
+      output.end()
+      if (ending.kind === 'not-started') throw notStarted(ending.cause, command, start.cwd)
+      const duration = performance.now() - began
+      return { exitCode: ending.exitCode, signal: ending.signal, output: output.tail(), duration }
+    },
+  }
+}
 
 const neverStarted: CommandResult = { exitCode: null, signal: 'SIGTERM', output: '', duration: 0 }
 
-/** zx would keep all that is printed, to the last byte; what is needed goes by the log. */
-function keepNothing() {
-  const nothing = () => Object.assign([], { push: () => 0 })
-  return { stdout: nothing(), stderr: nothing(), stdall: nothing() }
-}
-
-function forward(entry: { readonly kind: string; readonly data?: unknown }, output: Output): void {
-  if (entry.kind === 'stdout') output.stdout(entry.data as Buffer)
-  else if (entry.kind === 'stderr') output.stderr(entry.data as Buffer)
-}
+const startOf = (
+  command: PlanCommand,
+  context: CommandContext,
+  options: CommandsOptions & Pick<Start, 'base'>,
+): Omit<Start, 'stdout' | 'stderr'> => ({
+  argv: command.argv,
+  cwd: resolve(options.root, command.cwd),
+  base: options.base,
+  env: context.env ?? {},
+  signal: context.signal,
+  children: options.children ?? null,
+  node: context.node ?? null,
+  grace: options.grace ?? defaultGrace,
+})
 
 function judge({ argv }: PlanCommand): void {
   if (argv.length === 0 || argv[0] === '') {
@@ -93,9 +93,9 @@ function judge({ argv }: PlanCommand): void {
   })
 }
 
-async function settled(supervised: Supervised, { argv }: PlanCommand): Promise<void> {
+async function settled(launched: Promise<Ending>, { argv }: PlanCommand): Promise<Ending> {
   try {
-    await supervised.over()
+    return await launched
   } catch (error) {
     if (isReleaseError(error)) throw error
     throw new ReleaseError(
@@ -109,8 +109,8 @@ async function settled(supervised: Supervised, { argv }: PlanCommand): Promise<v
   }
 }
 
-function notStarted(cause: Error, { argv }: PlanCommand, cwd: string): ReleaseError {
-  const { code } = cause as NodeJS.ErrnoException
+function notStarted(cause: NodeJS.ErrnoException, { argv }: PlanCommand, cwd: string): ReleaseError {
+  const { code } = cause
   const program = argv[0]!
   if (!isFolder(cwd)) {
     return new ReleaseError(

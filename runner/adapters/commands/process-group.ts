@@ -6,6 +6,7 @@
  *  PG1. First SIGTERM, then SIGKILL to whatever is left when the grace is over.
  *  PG2. A process that has left its group (`setsid`) is known by the token in its environment.
  *  PG3. Never ends this process, nor any that this process descends from.
+ *  PG4. A leader that has only just been started, and has not made its group yet, is meant as well.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import {
@@ -85,9 +86,9 @@ function lookout({ groups, tokens }: Quarry): () => readonly ProcessInfo[] {
     return known
   }
   const isMeant = (info: ProcessInfo): boolean =>
-    !ours.has(info.pid) && (groups.includes(info.group) || carriesToken(info))
-  return () =>
-    tokens.length > 0 || groups.some(group => canSignal(-group)) ? allProcesses().filter(isMeant) : []
+    !ours.has(info.pid) && (groups.includes(info.group) || groups.includes(info.pid) || carriesToken(info))
+  const mayBeThere = (group: number): boolean => canSignal(-group) || canSignal(group)
+  return () => (tokens.length > 0 || groups.some(mayBeThere) ? allProcesses().filter(isMeant) : [])
 }
 
 function ancestry(pid: number): ReadonlySet<number> {

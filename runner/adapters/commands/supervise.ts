@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { recordChild, tokenOf } from './children.ts'
+import { forgetChild, recordChild, tokenOf } from './children.ts'
 import { defaultGrace, endProcesses, groupIsAlive, tokenVariable } from './process-group.ts'
 import { canSignal } from './processes.ts'
 
@@ -44,8 +44,8 @@ export interface Supervised {
   over(): Promise<void>
 }
 
-/** Pipes whose last writer has gone are read to their end in no time; a stranger can hold them for ever. */
-const patienceWithPipes = 1000
+/** Pipes whose last writer has gone are read to their end in no time; a stranger can hold them for ever. In milliseconds. */
+export const patienceWithPipes = 1000
 
 /** Supervises one command. */
 export function supervise(program: Program, options: SupervisionOptions): Supervised {
@@ -70,9 +70,8 @@ async function seeToTheEnd(child: ChildProcess, pid: number, options: Supervisio
   const { children, signal } = options
   const tokens = Object.values(tokenOfNode(options))
   const grace = options.grace ?? defaultGrace
-  let forget = (): void => {}
   try {
-    if (children !== null) forget = recordChild(children.dir, pid, tokens[0]!)
+    if (children !== null) recordChild(children.dir, pid, tokens[0]!)
     const aborted = await exitOrAbort(child, signal)
     const left = aborted
       ? await endProcesses({ groups: [pid], tokens }, grace)
@@ -84,12 +83,12 @@ async function seeToTheEnd(child: ChildProcess, pid: number, options: Supervisio
     await endProcesses({ groups: [pid], tokens: [] }, grace)
     throw error
   } finally {
-    forget()
+    if (children !== null) forgetChild(children.dir, pid)
   }
 }
 
-/** The usual case costs one system call: nothing is left. */
-const endLeftoversOf = (pid: number, grace: number): Promise<readonly number[]> =>
+/** Ends what a program has left in its group. The usual case costs one system call: nothing is left. */
+export const endLeftoversOf = (pid: number, grace: number): Promise<readonly number[]> =>
   canSignal(-pid) && groupIsAlive(pid)
     ? endProcesses({ groups: [pid], tokens: [] }, grace)
     : Promise.resolve([])

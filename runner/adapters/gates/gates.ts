@@ -6,8 +6,9 @@
  *  GA1. A verdict is reached, passed or failed with a reason; nothing that could not be asked counts as passed.
  *  GA2. What is thrown is that the check could not be performed at all: the program is not there, the function threw.
  *  GA3. A check that was stopped has no verdict: it fails with code `cancelled`.
+ *  GA4. A check whose command was cut off, so that nobody knows its end, is asked anew, as after a crash of the runner.
  */
-import { ReleaseError } from '../../../src/errors.ts'
+import { isReleaseError, ReleaseError } from '../../../src/errors.ts'
 import type { PlanCheck } from '../../../src/plan/plan.ts'
 import { performCommand } from './command-gate.ts'
 import { performCoverage } from './coverage-gate.ts'
@@ -19,9 +20,16 @@ export type { GateContext, GateResult, OwnVerdict } from './verdict.ts'
 /** Performs a check. */
 export async function performGate(check: PlanCheck, context: GateContext): Promise<GateResult> {
   if (context.signal.aborted) throw stopped()
-  const result = await perform(check, context)
+  const result = await perform(check, context).catch(error => askAnew(error, check, context))
   if (context.signal.aborted) throw stopped()
   return result
+}
+
+/** Once: a second time it is not cut off for the same reason, because nothing stands between the runner and it then. */
+function askAnew(error: unknown, check: PlanCheck, context: GateContext): Promise<GateResult> {
+  if (!isReleaseError(error) || error.code !== 'command-cut-off' || context.signal.aborted) throw error
+  context.write(`${error.message}; it is asked anew\n`)
+  return perform(check, context)
 }
 
 function perform(check: PlanCheck, context: GateContext): Promise<GateResult> {

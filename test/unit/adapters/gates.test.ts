@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { zxCommands } from '../../../runner/adapters/commands/commands.ts'
+import { processCommands } from '../../../runner/adapters/commands/commands.ts'
 import { type GateContext, type GateResult, performGate } from '../../../runner/adapters/gates/gates.ts'
+import { ReleaseError } from '../../../src/errors.ts'
 import type { PlanCheck } from '../../../src/plan/plan.ts'
+import type { Commands } from '../../../src/run/ports.ts'
 import { createScrubber } from '../../../src/run/scrub.ts'
 
 let root = ''
@@ -19,7 +21,7 @@ beforeEach(async () => {
 
 const perform = (check: PlanCheck, more: Partial<GateContext> = {}): Promise<GateResult> =>
   performGate(check, {
-    commands: zxCommands({ root, secrets: { scrubber: () => createScrubber(() => []) } }),
+    commands: processCommands({ root, secrets: { scrubber: () => createScrubber(() => []) } }),
     signal: new AbortController().signal,
     write: text => {
       log += text
@@ -53,6 +55,23 @@ afterAll(() => {
 })
 
 describe('a command gate', { timeout: 60_000 }, () => {
+  it.each<[string, number, object | string]>([
+    ['once', 1, { passed: true, summary: '"true" passed' }],
+    ['twice', 2, 'command-cut-off'],
+  ])('that was cut off %s is asked anew once, as after a crash', async (_, times, expected) => {
+    let left = times
+    const cutOff = (): never => {
+      throw new ReleaseError('command-cut-off', 'the command "true" was cut off')
+    }
+    const commands: Commands = {
+      run: async () => (left-- > 0 ? cutOff() : { exitCode: 0, signal: null, output: '', duration: 1 }),
+    }
+    const asked = perform({ kind: 'command', command: { argv: ['true'], cwd: '' } }, { commands })
+    if (typeof expected === 'string') await expect(asked).rejects.toMatchObject({ code: expected })
+    else expect(await asked).toEqual(expected)
+    expect(log).toBe('the command "true" was cut off; it is asked anew\n')
+  })
+
   it('passes with exit code 0, and its output is in the log', async () => {
     expect(await perform({ kind: 'command', command: { argv: ['echo', 'two words'], cwd: '' } })).toEqual({
       passed: true,
