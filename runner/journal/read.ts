@@ -12,7 +12,7 @@ import { StateError } from '../../src/errors.ts'
 import type { Sha256 } from '../../src/plan/plan.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import { type Entry, type Position, START, scan } from './frame.ts'
-import { checkScan, damaged, readBytes } from './recovery.ts'
+import { checkScan, damaged, readBytes, scanWhole } from './recovery.ts'
 import { watchFolder } from './watch-folder.ts'
 
 export interface JournalContent {
@@ -26,7 +26,7 @@ export interface JournalContent {
 
 /** Everything that counts. Throws StateError: `journal-damaged`, `journal-format`, `journal-unreadable`. */
 export async function readJournal(path: string): Promise<JournalContent> {
-  const found = scan(await readBytes(path), START)
+  const found = scanWhole(await readBytes(path))
   const { run } = checkScan(path, found)
   const torn = found.ending.kind === 'torn' ? found.ending.bytes : 0
   return {

@@ -49,13 +49,24 @@ export async function recoverJournal(path: string, guard: () => void): Promise<R
 
 /** A last record that lacks only its line feed is whole by its hash: it is ended rather than dropped. */
 function withLineFeed(bytes: Buffer): { readonly bytes: Buffer; readonly found: Scan } {
-  const found = scan(bytes, START)
+  const found = scanWhole(bytes)
   const { reached, ending } = found
   if (ending.kind !== 'torn' || !lacksOnlyItsLineFeed(bytes.subarray(reached.offset), reached)) {
     return { bytes, found }
   }
   const ended = Buffer.concat([bytes, Buffer.of(0x0a)])
   return { bytes: ended, found: scan(ended, START) }
+}
+
+let last: { readonly bytes: Buffer; readonly found: Scan } | null = null
+
+/**
+ * What a whole journal holds. One and the same bytes are scanned once: a resume reads the journal to know what it takes
+ * up, and again when the run is its own. Whether they are the same is asked of every byte, never of the file's times.
+ */
+export function scanWhole(bytes: Buffer): Scan {
+  if (last === null || !last.bytes.equals(bytes)) last = { bytes, found: scan(bytes, START) }
+  return last.found
 }
 
 /** The header of what was scanned from the start. Throws StateError where it is damaged or of a newer format. */
