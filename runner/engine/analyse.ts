@@ -9,7 +9,7 @@
  *
  *  A1. What measured nothing never passes.
  *  A2. A breach ends the analysis when it is measured, not when its time is over.
- *  A3. It changes nothing: one that was cut off begins anew.
+ *  A3. It changes nothing: one that was cut off begins anew, and has its patience for what it cannot know any more.
  */
 import { ReleaseError } from '../../src/errors.ts'
 import { valuesOf } from '../../src/judge/measurement.ts'
@@ -19,14 +19,14 @@ import { isEnded } from '../../src/run/state.ts'
 import type { Attempt, Done } from './operations.ts'
 import { advance, evidenceOf, openSeries, type Series, standingOf } from './series.ts'
 
-/** How often an analysis without an end of its own looks whether it is over. */
-const GLANCE: Millis = 500
+/** How often an analysis without an end of its own looks whether it is over: four times for each measurement, within these. */
+const GLANCE = { least: 500, most: 15_000 } as const
 
 export async function analyse(attempt: Attempt, operation: AnalyseOperation): Promise<Done> {
   const { world, signal } = attempt
   const started = world.now()
   const all = await openAll(attempt, operation, started)
-  const watch = { attempt, operation, all, started }
+  const watch: Watch = { attempt, operation, all, started, over: null }
   try {
     for (;;) {
       await measureDue(watch)
@@ -45,6 +45,8 @@ interface Watch {
   readonly operation: AnalyseOperation
   readonly all: readonly Series[]
   readonly started: number
+  /** When it was first seen that its time is over. */
+  over: number | null
 }
 
 async function openAll(
@@ -100,10 +102,11 @@ function endOf(watch: Watch): Done | null {
   const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
   if (bad !== undefined) throw breach(bad)
   if (!isTimeOver(watch, now)) return null
+  watch.over ??= operation.until === null ? watch.started + operation.duration : now
   const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
   const seen = requestsOf(all)
   if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
-  if (now < watch.started + operation.duration + operation.patience && operation.until === null) return null
+  if (now < watch.over + operation.patience) return null
   if (open[0] !== undefined) throw unanswered(open[0])
   throw tooFew(seen, operation)
 }
@@ -160,12 +163,17 @@ const tooFew = (seen: number, { requests, duration, patience }: AnalyseOperation
     { hint: 'Bring traffic to it, watch it for longer, or ask for fewer.' },
   )
 
-function nextLook({ attempt, operation, all, started }: Watch): number {
-  const now = attempt.world.now()
-  const end = started + operation.duration
-  const times = all.flatMap(({ next }) => (next === null ? [] : [next]))
-  const over = operation.until === null ? (now < end ? end : end + operation.patience) : now + GLANCE
-  return Math.min(over, ...times)
+function nextLook(watch: Watch): number {
+  const times = watch.all.flatMap(({ next }) => (next === null ? [] : [next]))
+  return Math.min(nextEnd(watch), ...times)
+}
+
+/** When it may end next for another reason than a measurement. */
+function nextEnd({ attempt, operation, started, over }: Watch): number {
+  if (over !== null) return over + operation.patience
+  if (operation.until === null) return started + operation.duration
+  const often = Math.min(...operation.metrics.map(({ interval }) => interval / 4))
+  return attempt.world.now() + Math.min(GLANCE.most, Math.max(GLANCE.least, often))
 }
 
 function pause({ world, signal }: Attempt, delay: Millis): Promise<void> {

@@ -126,6 +126,8 @@ function comparison(
 ): Series {
   const { direction, tolerance: effect, confidence } = expected
   const rule = { measure: metric.name, unit: metric.unit, direction, effect, confidence }
+  // Two distributions are compared once for each measurement, however often one asks.
+  let seen: (Sight & { readonly points: number }) | null = null
   const series: Series = {
     metric,
     target,
@@ -139,9 +141,11 @@ function comparison(
     },
     judgement() {
       const canary = series.points
-      const baseline = series.points.map(({ at, baseline: value = null }) => ({ at, value }))
+      if (seen?.points === canary.length) return seen
+      const baseline = canary.map(({ at, baseline: value = null }) => ({ at, value }))
       const { verdict, reason } = compareSeries(rule, { canary, baseline })
-      return { verdict: VERDICTS[verdict], reason }
+      seen = { verdict: VERDICTS[verdict], reason, points: canary.length }
+      return seen
     },
   }
   return series

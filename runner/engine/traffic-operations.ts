@@ -125,15 +125,23 @@ export async function endSide(
   return slots.length
 }
 
-/** All requests to the stable side again, at once. */
-export async function undoShift(attempt: Attempt): Promise<Done> {
+/**
+ * All requests to the stable side again, at once. The side that requests carry is written on until the node that began
+ * it is taken back, which is the last of a lockstep: a call from one that is back already still says so.
+ */
+export async function undoShift(attempt: Attempt, { traffic }: ShiftOperation): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
-  const { traffic } = await platform.observe(environment, component)
-  if (canonicalJson(traffic) === canonicalJson(ALL_STABLE))
-    return done('all requests go to the stable side', 'observed')
-  await platform.shift(environment, component, ALL_STABLE, context)
+  const only = { ...ALL_STABLE, carried: traffic.carried }
+  const wanted = canonicalJson(traffic) === canonicalJson(only) ? ALL_STABLE : only
+  const now = await platform.observe(environment, component)
+  if (isBack(now.traffic, wanted)) return done('all requests go to the stable side', 'observed')
+  await platform.shift(environment, component, wanted, context)
   return done('all requests go to the stable side again')
 }
+
+/** A promotion, or what an earlier undoing did, may have gone further already. */
+const isBack = (traffic: Traffic, wanted: Traffic): boolean =>
+  [wanted, ALL_STABLE].some(back => canonicalJson(back) === canonicalJson(traffic))
 
 /** What the node started beside the stable instances is ended; its slots alone. */
 export async function undoStart(attempt: Attempt, operation: StartOperation): Promise<Done> {

@@ -20,7 +20,8 @@ export async function undo(attempt: Attempt): Promise<Done> {
     case 'restore':
       return restore(attempt)
     case 'traffic':
-      return undoShift(attempt)
+      if (node.operation.kind !== 'shift') throw new Error(`${node.key} shifted nothing`)
+      return undoShift(attempt, node.operation)
     case 'remove':
       if (node.operation.kind !== 'start') throw new Error(`${node.key} started nothing`)
       return undoStart(attempt, node.operation)

@@ -10,6 +10,7 @@ import type { Phase, Progressive } from './phases.ts'
 import {
   approve,
   type Course,
+  carry,
   courseOf,
   finish,
   join,
@@ -34,7 +35,7 @@ export function lowerLockstep(
   const running = new Map(moving.map(part => [part, { canaries: 0, baselines: 0 }]))
   // What is new has no traffic to divide: it is brought up first, for the others to find it.
   const brought = fresh.map(part => lowerBatches(lowering, course, part, { needs: [], after: [] }))
-  let gate: readonly string[] = [...moving.map(part => part.prepare), ...brought]
+  let gate: readonly string[] = [carryAll(lowering, course, moving), ...brought]
   let firstShifts: readonly string[] = []
   for (const phase of course.phases) {
     const phaseKey = `${base}/${phase.name}`
@@ -76,10 +77,19 @@ export function lowerLockstep(
   })
 }
 
+/**
+ * The side is written into every request before any weight rises, and until the last one has fallen: a call from a
+ * component that is not shifted yet would otherwise be drawn anew at its provider, and meet both versions.
+ */
+function carryAll(lowering: Lowering, course: Course, moving: readonly Part[]): string {
+  const keys = moving.map(part => carry(lowering, course, part, { needs: [part.prepare], after: [] }))
+  return join(lowering, `${course.lockstep}/carried`, 'all carry the side', keys)
+}
+
 function lockstepBase(lowering: Lowering, site: SiteModel): string {
   const base = `${siteBase(lowering, site)}/lockstep`
   let unique = base
-  for (let n = 2; lowering.has(`${unique}/begun`); n += 1) unique = `${base}-${n}`
+  for (let n = 2; lowering.has(`${unique}/carried`); n += 1) unique = `${base}-${n}`
   return unique
 }
 

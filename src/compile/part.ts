@@ -28,7 +28,16 @@ export interface Part {
   readonly prepare: string
   /** Another version runs there: there is traffic that could be divided. */
   readonly live: boolean
+  /** Key of the deployment whose components shift together. */
+  readonly lockstep?: string
 }
+
+/** What all nodes of a part say of themselves. */
+export const partFields = (place: SiteDeploy, { component, lockstep }: Part) => ({
+  component: component.name,
+  environment: place.site.name,
+  ...(lockstep === undefined ? {} : { lockstep }),
+})
 
 export const siteBase = (lowering: Lowering, site: SiteModel): string =>
   site.name === lowering.stageName ? site.name : `${lowering.stageName}/${site.name}`
@@ -38,8 +47,7 @@ export function lowerVerify(lowering: Lowering, place: SiteDeploy, part: Part, l
   const verify = `${base}/verify`
   lowering.add(
     {
-      component: component.name,
-      environment: place.site.name,
+      ...partFields(place, part),
       key: verify,
       title: `${component.name}: verify ${instances} × ${component.version}`,
       timeout: VERIFY_TIMEOUT,
@@ -60,7 +68,7 @@ export interface First {
 
 /** Batch by batch; returns the last one's key. */
 export function lowerBatches(lowering: Lowering, place: SiteDeploy, part: Part, first: First): string {
-  const { item, site } = place
+  const { item } = place
   const { component, base, revision, instances, prepare } = part
   const shape = shapeOf(lowering.context, item.with, instances, item)
   let last = prepare
@@ -69,8 +77,7 @@ export function lowerBatches(lowering: Lowering, place: SiteDeploy, part: Part, 
     const key = `${base}/${shape.kind}/${batch}`
     lowering.add(
       {
-        component: component.name,
-        environment: site.name,
+        ...partFields(place, part),
         key,
         title: `${component.name}: ${slots(from, to)} of ${instances} to ${component.version}`,
         timeout: shape.deadline,

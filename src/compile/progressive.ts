@@ -7,7 +7,13 @@
  * Role: one component alone goes through its phases one after the other; lockstep.ts takes many through them together.
  */
 import type { CanaryModel } from '../definition/model.ts'
-import { type Millis, type Retry, ROUTER_CAPABILITIES, type RouterCapabilities } from '../plan/plan.ts'
+import {
+  ALL_STABLE,
+  type Millis,
+  type Retry,
+  ROUTER_CAPABILITIES,
+  type RouterCapabilities,
+} from '../plan/plan.ts'
 import { durationText } from '../plan/render/wording.ts'
 import type { Flow, Lowering, NodeDraft } from './lower.ts'
 import { lowerAnalysis, routerOf } from './metrics.ts'
@@ -211,6 +217,20 @@ export function shift(lowering: Lowering, course: Course, part: Part, phase: Pha
     operation: { kind: 'shift', traffic: phase.traffic },
   }
   return add(lowering, course, draft, { needs: flow.needs, after: flow.after })
+}
+
+/** The side is carried on; nothing goes to the canary yet. */
+export function carry(lowering: Lowering, course: Course, part: Part, flow: First): string {
+  const draft: NodeDraft = {
+    ...common(course, part),
+    key: `${part.base}/${strategyName(course)}/carry`,
+    title: `${part.component.name}: requests carry their side`,
+    timeout: SHIFT_TIMEOUT,
+    retry: SHIFT_RETRY,
+    undo: { kind: 'traffic' },
+    operation: { kind: 'shift', traffic: { ...ALL_STABLE, carried: true } },
+  }
+  return add(lowering, course, draft, flow)
 }
 
 interface Watched {
