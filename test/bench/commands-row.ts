@@ -11,6 +11,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx/core'
 import { processCommands } from '../../runner/adapters/commands/commands.ts'
+import { launchDirectly } from '../../runner/adapters/commands/direct-launch.ts'
+import type { Launch } from '../../runner/adapters/commands/launch.ts'
 import { attached } from '../../runner/cli/running.ts'
 import { openDisplay } from '../../runner/display.ts'
 import { execute } from '../../runner/execute.ts'
@@ -142,25 +144,30 @@ async function throughTheEngine(count: number, root: string): Promise<void> {
   if (ended.type !== 'finished' || ended.outcome !== 'succeeded') throw new Error(JSON.stringify(ended))
 }
 
+function throughTheAdapter(count: number, root: string, launch?: Launch): Promise<void> {
+  const commands = processCommands({
+    root,
+    secrets: { scrubber: () => createScrubber(() => []) },
+    children: { dir: join(root, 'children'), run: 'bench' },
+    ...(launch && { launch }),
+  })
+  const { signal } = new AbortController()
+  return scheduled(count, async number => {
+    const context = { signal, write: () => {}, node: `c${number}` }
+    return (await commands.run({ argv: ['true'], cwd: '' }, context)).exitCode
+  })
+}
+
 const rows: Readonly<Record<string, (count: number, root: string) => Promise<void>>> = {
   sh: count => scheduled(count, () => spawned('sh', ['-c', 'true'])),
   argv: count => scheduled(count, () => spawned('true', [])),
   zx: count => scheduled(count, async () => (await $({ quiet: true })`true`).exitCode),
-  adapter: (count, root) => {
-    const secrets = { scrubber: () => createScrubber(() => []) }
-    const commands = processCommands({
-      root,
-      secrets,
-      children: { dir: join(root, 'children'), run: 'bench' },
-    })
-    const { signal } = new AbortController()
-    return scheduled(count, async number => {
-      const context = { signal, write: () => {}, node: `c${number}` }
-      return (await commands.run({ argv: ['true'], cwd: '' }, context)).exitCode
-    })
-  },
+  adapter: throughTheAdapter,
+  direct: (count, root) => throughTheAdapter(count, root, launchDirectly),
   engine: throughTheEngine,
 }
 
-const [row, count, root] = process.argv.slice(2)
-if (root !== undefined) await rows[row!]!(Number(count), root)
+if (import.meta.main) {
+  const [row, count, root] = process.argv.slice(2)
+  await rows[row!]!(Number(count), root!)
+}
