@@ -115,31 +115,50 @@ metricsContract({ name: 'the router', make: routerSource, makeCounting: routerSo
 
 // ── Prometheus ──────────────────────────────────────────────────────────────────────────────────
 
+/** All targets are there from the beginning: it takes Prometheus seconds to learn of another. One for each test. */
+const SERVICES = Array.from({ length: 10 }, (_, index) => `service-${index + 1}`)
+
 let prometheus: PrometheusRig
-let sources = 0
+let watchers: Watched[] = []
 
 interface Watched {
   readonly exporter: Exporter
   readonly component: string
-  readonly provider: PlanProvider
-  readonly at: MeasureTarget
 }
 
-async function watched(text: (component: string) => string): Promise<Watched> {
-  const exporter = await startExporter()
-  const component = `service-${++sources}`
-  exporter.show(text(component))
-  await prometheus.watch(exporter, { component, side: target.side, version: target.version })
-  const provider: PlanProvider = { kind: 'prometheus', url: { value: prometheus.url }, queries: {} }
-  return { exporter, component, provider, at: { ...target, component } }
+async function startWatching(): Promise<void> {
+  watchers = await Promise.all(
+    SERVICES.map(async component => ({ component, exporter: await startExporter() })),
+  )
+  const { side, version } = target
+  prometheus = await startPrometheus(
+    watchers.map(({ exporter, component }) => ({ exporter, labels: { component, side, version } })),
+  )
 }
+
+/** A component that no other test measures. */
+function nextWatched(): Watched {
+  const watched = watchers.pop()
+  if (watched === undefined) throw new Error('there are more tests than services: add some')
+  return watched
+}
+
+const openPrometheus = (component: string, measure: PlanMeasure, options?: OpenOptions): Promise<Meter> =>
+  open(
+    {
+      measure,
+      provider: { kind: 'prometheus', url: { value: prometheus.url }, queries: {} },
+      target: { ...target, component },
+    },
+    options,
+  )
 
 const ends = (
   { exporter }: Watched,
   rig: PrometheusRig,
 ): Pick<Source, 'break' | 'mend' | 'hang' | 'dispose'> => ({
   // A Prometheus that is stopped still takes connections: it never answers.
-  hang: async () => rig.signal('SIGSTOP'),
+  hang: () => rig.pause(),
   break: async () => {
     await exporter.stop()
     await until(
@@ -148,7 +167,7 @@ const ends = (
     )
   },
   mend: async () => {
-    rig.signal('SIGCONT')
+    rig.goOn()
     await exporter.stop()
     await exporter.start()
     await until(
@@ -157,18 +176,18 @@ const ends = (
     )
   },
   dispose: async () => {
-    rig.signal('SIGCONT')
+    rig.goOn()
     await exporter.stop()
   },
 })
 
 async function gaugeSource(): Promise<Source> {
-  const made = await watched(() => 'load 0.125\n')
-  const { exporter, component, provider, at } = made
+  const made = nextWatched()
+  const { exporter, component } = made
   const query = 'max(load{component="{component}", side="{side}", version="{version}"})'
   return {
     ...ends(made, prometheus),
-    open: options => open({ measure: { kind: 'promql', query }, provider, target: at }, options),
+    open: options => openPrometheus(component, { kind: 'promql', query }, options),
     show: async value => {
       exporter.show(value === null ? '' : `load ${value}\n`)
       await until(`Prometheus says ${value}`, async () => {
@@ -183,11 +202,11 @@ async function counterSource(): Promise<CountingSource> {
   let counted = { requests: 0, errors: 0 }
   const text = (): string =>
     `http_requests_total{code="200"} ${counted.requests - counted.errors}\nhttp_requests_total{code="500"} ${counted.errors}\n`
-  const made = await watched(text)
-  const { exporter, component, provider, at } = made
+  const made = nextWatched()
+  const { exporter, component } = made
   return {
     ...ends(made, prometheus),
-    open: options => open({ measure: { kind: 'error-rate' }, provider, target: at }, options),
+    open: options => openPrometheus(component, { kind: 'error-rate' }, options),
     show: () => Promise.reject(new Error('counts only')),
     count: async ({ requests, errors }) => {
       counted = { requests: counted.requests + requests, errors: counted.errors + errors }
@@ -206,10 +225,11 @@ async function counterSource(): Promise<CountingSource> {
 metricsContract({
   name: 'Prometheus',
   missing: prometheusMissing(),
-  prepare: async () => {
-    prometheus = await startPrometheus()
+  prepare: startWatching,
+  finish: async () => {
+    await prometheus.dispose()
+    for (const { exporter } of watchers) await exporter.stop()
   },
-  finish: () => prometheus.dispose(),
   make: gaugeSource,
   makeCounting: counterSource,
 })

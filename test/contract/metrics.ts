@@ -142,6 +142,8 @@ function errorCases(make: () => Promise<Source>): void {
 
     test('until it answers again', async () => {
       const meter = await source().open()
+      await source().show(0.25)
+      expect(await read(meter)).toMatchObject({ value: 0.25 })
       await source().break()
       const broken = await read(meter)
       expect(broken).toMatchObject({ value: null, error: expect.stringMatching(/\S/) })
@@ -151,6 +153,7 @@ function errorCases(make: () => Promise<Source>): void {
     })
 
     test('that the readings say and not the opening', async () => {
+      await source().show(0.25)
       await source().break()
       const meter = await source().open()
       expect(await read(meter)).toMatchObject({ value: null, error: expect.stringMatching(/\S/) })
@@ -175,7 +178,6 @@ function countingCases(make: () => Promise<CountingSource>): void {
       until('there is a measurement', async () => {
         await source().count(more)
         const measured = await read(meter)
-        expect(measured.error).toBeUndefined()
         return measured.value !== null && measured.requests !== 0 && measured
       })
 

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -32,11 +32,11 @@ export interface Exporter {
 
 export interface PrometheusRig {
   readonly url: string
-  /** Adds a target with these labels, and waits until it has been asked. */
-  watch(exporter: Exporter, labels: Readonly<Record<string, string>>): Promise<void>
   /** The values that a query comes to now. */
   query(query: string): Promise<readonly number[]>
-  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
+  /** Takes requests and answers none, until `goOn`. */
+  pause(): Promise<void>
+  goOn(): void
   dispose(): Promise<void>
 }
 
@@ -80,11 +80,21 @@ const config = {
   ],
 }
 
-export async function startPrometheus(): Promise<PrometheusRig> {
+/** What Prometheus asks, and the labels that all series of it get. */
+export interface Target {
+  readonly exporter: Exporter
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** Starts a Prometheus and waits until it has asked each of its targets. */
+export async function startPrometheus(targets: readonly Target[]): Promise<PrometheusRig> {
   const folder = mkdtempSync(join(tmpdir(), 'release-prometheus-'))
   // JSON is YAML.
   writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config))
-  writeFileSync(join(folder, 'targets.json'), '[]')
+  writeFileSync(
+    join(folder, 'targets.json'),
+    JSON.stringify(targets.map(({ exporter, labels }) => ({ targets: [exporter.target], labels }))),
+  )
   const child = spawn(
     'prometheus',
     [
@@ -96,24 +106,20 @@ export async function startPrometheus(): Promise<PrometheusRig> {
     { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, GOMAXPROCS: '1' } },
   )
   const url = `http://${await addressOf(child)}`
-  const groups: { targets: string[]; labels: Readonly<Record<string, string>> }[] = []
   const query = (text: string): Promise<readonly number[]> => ask(url, text)
-  await until('Prometheus answers', () => query('vector(1)').catch(() => null))
+  await until('Prometheus has asked all its targets', async () => {
+    const up = await query('count(up == 1)').catch(() => [])
+    return (up[0] ?? 0) === targets.length
+  })
   return {
     url,
     query,
-    watch: async ({ target }, labels) => {
-      groups.push({ targets: [target], labels })
-      // Renamed into place, so that it is never read half written.
-      writeFileSync(join(folder, 'targets.new'), JSON.stringify(groups))
-      renameSync(join(folder, 'targets.new'), join(folder, 'targets.json'))
-      await until(
-        `Prometheus asks ${target}`,
-        async () => (await query(`up{instance="${target}"} == 1`)).length > 0,
-      )
+    pause: async () => {
+      child.kill('SIGSTOP')
+      await until('Prometheus stands still', () => statesOf(child.pid!).every(state => state === 'T'))
     },
-    signal: name => {
-      child.kill(name)
+    goOn: () => {
+      child.kill('SIGCONT')
     },
     dispose: async () => {
       child.kill('SIGKILL')
@@ -122,6 +128,13 @@ export async function startPrometheus(): Promise<PrometheusRig> {
     },
   }
 }
+
+/** The state of each of its threads: a signal is delivered some time after it was sent. */
+const statesOf = (pid: number): readonly string[] =>
+  readdirSync(`/proc/${pid}/task`).map(thread => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
+  })
 
 /** As its log says: it chose the port itself. */
 async function addressOf(child: ChildProcess): Promise<string> {

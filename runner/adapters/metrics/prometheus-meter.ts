@@ -7,7 +7,8 @@
  *  PM2. Prometheus holds on to the last rate of a target that has died, until it leaves the window. So each reading
  *       asks for `up` too: a target that is down and whose series are in the window makes the reading an error, and
  *       where nothing is in the window any more, so does one that was there in the last five minutes.
- *       Series without `job` and `instance`, such as those of recording rules, cannot be traced to a target.
+ *       Only series with `job` and `instance` can be traced to a target: those of recording rules cannot, nor what a
+ *       target that was never reached would have shown. Of these there is no data.
  *  PM3. Windows that overlap count no request twice: requests are the rate times what has passed since the last reading.
  *  PM4. A query for latency, default or the team's own, comes to seconds, as Prometheus's conventions ask for.
  */
