@@ -13,7 +13,8 @@
  *     inconclusive neither: too few points, or too wild ones
  *
  *  CP1. Of two like sides at most 1 − confidence are found to differ, however many points there are: nothing is bad
- *       without the test. At two points a side the test finds nothing, so nothing is said.
+ *       without the test. At two points a side the test finds nothing, so nothing is said. And of canaries that
+ *       are worse by just the effect, at most about as many pass.
  *  CP2. Data that never change are judged like any other.
  *  CP3. A side without a value has no data, a side of errors is an error; neither is a pass.
  *
@@ -140,7 +141,9 @@ type Values = readonly number[]
 
 /** How far a shift may go, how often chance may fool us, and on which sides. */
 interface Terms {
-  readonly margin: number
+  /** As a share of each of the baseline's values, and at least so much. */
+  readonly effect: number
+  readonly floor: number
   readonly tolerance: number
   /** Of each side that is looked at. */
   readonly error: number
@@ -154,7 +157,7 @@ export function compareValues(
 ): Pick<Comparison, 'verdict' | 'reason' | 'shift' | 'p' | 'needed'> {
   const { direction, effect = 0.2, floor = 0, tolerance = 0.25, confidence = 0.98 } = rule
   const error = direction === 'either' ? (1 - confidence) / 2 : 1 - confidence
-  const terms = { margin: Math.max(effect * Math.abs(median(baseline)), floor), tolerance, error }
+  const terms = { effect, floor, tolerance, error }
   const up = direction === 'decrease' ? null : judgeSide(canary, baseline, terms)
   const down = direction === 'increase' ? null : judgeSide(negated(canary), negated(baseline), terms)
   const verdict =
@@ -183,22 +186,29 @@ interface JudgedSide {
   readonly beyond: number
 }
 
-function judgeSide(canary: Values, baseline: Values, { margin, tolerance, error }: Terms): JudgedSide {
+function judgeSide(canary: Values, baseline: Values, terms: Terms): JudgedSide {
+  const { tolerance, error } = terms
   const { p } = mannWhitney(canary, baseline, { alternative: 'greater', ties: 'exact' })
-  const { estimate, lower, upper } = shiftOf(canary, baseline, 1 - 2 * error)
-  const within = upper !== null && upper <= margin
+  const { estimate, lower } = shiftOf(canary, baseline, 1 - 2 * error)
+  // Raising the baseline by the effect, rather than its median alone, counts in that the median is not known either.
+  const raised = baseline.map(value => value + marginOf(value, terms))
+  const beyondEffect = shiftOf(canary, raised, 1 - 2 * error)
+  const within = beyondEffect.upper !== null && beyondEffect.upper <= 0
   const differs = p <= error
-  const large = estimate > 0 && estimate >= margin
+  const large = estimate > 0 && beyondEffect.estimate >= 0
   const beyondTolerance = lower !== null && lower > tolerance * Math.abs(estimate) && !within
   if (differs && (large || beyondTolerance)) return { verdict: 'bad', p, beyond: 0 }
-  const beyond = countBeyond(canary, baseline, margin)
+  const beyond = countAbove(canary, raised)
   if (differs && chanceOfBeyond(beyond, canary.length, baseline.length) <= error)
     return { verdict: 'bad', p, beyond }
   return { verdict: within ? 'fine' : 'open', p, beyond: 0 }
 }
 
-function countBeyond(canary: Values, baseline: Values, margin: number): number {
-  const top = baseline.reduce((most, value) => Math.max(most, value)) + margin
+const marginOf = (value: number, { effect, floor }: Terms): number =>
+  Math.max(effect * Math.abs(value), floor)
+
+function countAbove(canary: Values, baseline: Values): number {
+  const top = baseline.reduce((most, value) => Math.max(most, value))
   return canary.filter(value => value > top).length
 }
 
@@ -207,9 +217,10 @@ const chanceOfBeyond = (beyond: number, n: number, m: number): number =>
   Math.exp(lnChoose(n + m - beyond, m) - lnChoose(n + m, m))
 
 /** Noise is the baseline's own spread: the canary's may be what is wrong with it. */
-function neededFor(baseline: Values, { margin, error }: Terms): number | null {
+function neededFor(baseline: Values, terms: Terms): number | null {
   const spread = spreadOf(baseline)
-  return spread === 0 || margin === 0 ? null : pointsNeeded({ spreads: margin / spread, error })
+  const margin = marginOf(median(baseline), terms)
+  return spread === 0 || margin === 0 ? null : pointsNeeded({ spreads: margin / spread, error: terms.error })
 }
 
 const spreadOf = (values: Values): number => {

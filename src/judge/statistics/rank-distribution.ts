@@ -41,22 +41,36 @@ export function untiedDistribution(n: number, m: number): Distribution {
 
 /** U of `n` values that take their ranks at random from `ranks`, which may be midranks. */
 export function tiedDistribution(ranks: Float64Array, n: number): Distribution {
-  // Midranks are whole or half: doubled they are whole.
-  const scores = ranks.map(rank => rank * 2).sort()
-  const most = scores.subarray(scores.length - n).reduce((sum, score) => sum + score, 0)
-  const counts = Array.from({ length: n + 1 }, () => new Float64Array(most + 1))
-  counts[0]![0] = 1
-  scores.forEach((score, index) => {
-    for (let chosen = Math.min(n, index + 1); chosen >= 1; chosen -= 1)
-      addShifted(counts[chosen]!, counts[chosen - 1]!, score)
-  })
-  const total = counts[n]!.reduce((sum, count) => sum + count, 0)
-  const probabilities = counts[n]!.map(count => count / total)
-  return cumulated(probabilities, { least: (-n * (n + 1)) / 2, step: 0.5 })
+  // Midranks are whole or half: doubled, where one is half, they are whole.
+  const scale = ranks.every(Number.isInteger) ? 1 : 2
+  const scores = ranks.map(rank => rank * scale).sort()
+  const counts = countSums(scores, n)
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  return cumulated(
+    counts.map(count => count / total),
+    { least: (-n * (n + 1)) / 2, step: 1 / scale },
+  )
 }
 
-function addShifted(to: Float64Array, from: Float64Array, by: number): void {
-  for (let sum = to.length - 1; sum >= by; sum -= 1) to[sum]! += from[sum - by]!
+/** For each sum, in how many ways `n` of the scores have it. The scores are whole and in ascending order. */
+function countSums(scores: Float64Array, n: number): Float64Array {
+  const first = new Float64Array(scores.length + 1)
+  for (let i = 0; i < scores.length; i += 1) first[i + 1] = first[i]! + scores[i]!
+  /** The greatest sum of so many of the first so many. */
+  const mostOf = (chosen: number, among: number): number => first[among]! - first[among - chosen]!
+  const counts = Array.from({ length: n + 1 }, () => new Float64Array(mostOf(n, scores.length) + 1))
+  counts[0]![0] = 1
+  for (let i = 0; i < scores.length; i += 1) {
+    const score = scores[i]!
+    // Fewer than this cannot become n with what is left.
+    const fewest = Math.max(1, n - (scores.length - 1 - i))
+    for (let chosen = Math.min(n, i + 1); chosen >= fewest; chosen -= 1) {
+      const [to, from] = [counts[chosen]!, counts[chosen - 1]!]
+      const most = mostOf(chosen, i + 1)
+      for (let sum = Math.max(score, first[chosen]!); sum <= most; sum += 1) to[sum]! += from[sum - score]!
+    }
+  }
+  return counts[n]!
 }
 
 function cumulated(

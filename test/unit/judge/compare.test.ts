@@ -138,7 +138,7 @@ describe('the effect that matters', () => {
 
 describe('properties', () => {
   const random = seeded(9)
-  const cases = Array.from({ length: 400 }, () => {
+  const cases = Array.from({ length: 200 }, () => {
     const size = (): number => 1 + Math.floor(random() * 25)
     const round = random() < 0.5 ? 5 : 0.001
     const make = (mean: number): number[] =>
