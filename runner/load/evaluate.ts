@@ -32,11 +32,8 @@ export interface Loaded {
   readonly locate: (at: CallSite) => Span | undefined
 }
 
-/** The key under which src/definition/call-site.ts is told that no places are wanted. */
-const UNASKED = Symbol.for('release-as-code/places-unasked')
-
 export interface EvaluateOptions {
-  /** Whether the builders' calls are to know where they stand; left out, they are. An error always does. */
+  /** Whether the builders' calls are to know where they stand; left out, they are. */
   readonly places?: 'take' | 'skip'
 }
 
@@ -53,17 +50,22 @@ export async function evaluateBundle(
 ): Promise<Loaded> {
   const locator = createLocator(bundle)
   const run = (): unknown => runBundle(bundle, project)
-  const exports = await runPurely(bundle, options.places === 'skip' ? () => withoutPlaces(run) : run, locator)
-  return { definition: findRelease(exports, project), locate: locator.locate }
+  const evaluated =
+    options.places === 'skip'
+      ? // What fails is evaluated once more, as it is pure: an error is told with its place.
+        runPurely(bundle, () => withoutStacks(run), locator).catch(() => runPurely(bundle, run, locator))
+      : runPurely(bundle, run, locator)
+  return { definition: findRelease(await evaluated, project), locate: locator.locate }
 }
 
-/** The evaluation is synchronous, so that no other is meant by it. */
-function withoutPlaces(run: () => unknown): unknown {
-  Reflect.set(globalThis, UNASKED, true)
+/** The evaluation is synchronous, so that nobody else's stacks are meant. src/definition/call-site.ts takes none then. */
+function withoutStacks(run: () => unknown): unknown {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
   try {
     return run()
   } finally {
-    Reflect.deleteProperty(globalThis, UNASKED)
+    Error.stackTraceLimit = limit
   }
 }
 

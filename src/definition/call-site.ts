@@ -12,18 +12,15 @@ import type { CallSite } from './model.ts'
  */
 const FRAMES = 4
 
-/**
- * What says under this key of the global object, while a definition is evaluated, that nobody will ask for places: that
- * of a run, whose plan has them already. Taking them is most of what a large definition costs.
- */
-const UNASKED = Symbol.for('release-as-code/places-unasked')
-
 const nowhere: CallSite = Object.freeze({ stack: '' })
 
-/** The place that called `ours`, the function of the language that the team wrote. */
+/**
+ * The place that called `ours`, the function of the language that the team wrote; none where the loader has turned stacks
+ * off, because a run's plan has its places already. Taking them is most of what a large definition costs.
+ */
 export const callSite = (ours: (...args: never[]) => unknown): CallSite => {
-  if (UNASKED in globalThis) return nowhere
   const limit = Error.stackTraceLimit
+  if (limit === 0) return nowhere
   Error.stackTraceLimit = FRAMES
   const trace: { stack?: string } = {}
   try {
