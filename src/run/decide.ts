@@ -13,7 +13,7 @@
  */
 import { isApproved } from './approvals.ts'
 import type { Outcome, RollbackScope, Unstamped } from './events.ts'
-import { judgeFailure, withDependents } from './policy.ts'
+import { fallingWith, isOf, judgeFailure, matesOf } from './policy.ts'
 import { computeRollback } from './rollback.ts'
 import { type Containment, isEnded, type RunState, type Work } from './state.ts'
 import { undecidedComponents } from './traffic.ts'
@@ -209,9 +209,7 @@ function heldBecause(state: RunState, work: Work): string | null {
   if (work.rollback !== null) return null
   if (state.halt !== null) return state.halt.cause
   if (state.stop === 'cancel') return 'cancel'
-  const { component } = work.node
-  if (component === undefined) return null
-  return state.containments.find(c => c.components.includes(component))?.cause ?? null
+  return state.containments.find(c => isOf(state.plan, work.node, c.components))?.cause ?? null
 }
 
 /** What may not go on: what only waits ends now; a rollback of everything also ends what runs. */
@@ -326,7 +324,8 @@ function rest(state: RunState): readonly Command[] {
     return decideTraffic(state, 'cancel') ?? finish(state, 'cancelled')
   }
   if (state.left === 0 && !rollbackLeft) {
-    return finish(state, state.containments.length > 0 ? 'partial' : 'succeeded')
+    const outcome = state.containments.length > 0 ? 'partial' : 'succeeded'
+    return decideTraffic(state, state.cause ?? 'cancel') ?? finish(state, outcome)
   }
   return idle(state)
 }
@@ -347,13 +346,10 @@ function halted(state: RunState): readonly Command[] {
   return [{ type: 'record', events: [event] }]
 }
 
-/** C4. Tried once for each cause: what cannot be taken back is said in the report. */
+/** C4. Tried once before an end: what cannot be taken back is said in the report. */
 function decideTraffic(state: RunState, because: string): readonly Command[] | null {
-  const components = undecidedComponents(state)
-  const tried = state.rollbacks.some(
-    ({ scope, because: cause }) => scope.kind === 'traffic' && cause === because,
-  )
-  if (components.length === 0 || tried) return null
+  const components = state.trafficTried ? [] : undecidedComponents(state)
+  if (components.length === 0) return null
   return [{ type: 'record', events: [plannedRollback(state, { kind: 'traffic', components }, because, [])] }]
 }
 
@@ -373,8 +369,8 @@ const haltingFailures = (state: RunState): readonly Work[] =>
 
 function haltScope(state: RunState, failed: readonly Work[]): RollbackScope {
   if (state.halt!.policy === 'rollback-all') return { kind: 'all' }
-  const components = failed.flatMap(({ node }) => (node.component === undefined ? [] : [node.component]))
-  return { kind: 'components', components: withDependents(state.plan, components) }
+  const components = failed.flatMap(({ node }) => matesOf(state.plan, node))
+  return { kind: 'components', components: fallingWith(state.plan, components) }
 }
 
 function finish(state: RunState, outcome: Outcome): readonly Command[] {

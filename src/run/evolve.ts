@@ -4,7 +4,7 @@
  * Boundary: pure but for S3 (state.ts): the state handed in is the one handed back, advanced.
  */
 import type { RollbackNode, RunEvent } from './events.ts'
-import { judgeFailure, reachOf } from './policy.ts'
+import { isOf, judgeFailure, reachOf } from './policy.ts'
 import { selectNodes } from './selection.ts'
 import {
   type Containment,
@@ -204,10 +204,10 @@ function halt(state: RunState, next: Halt): RunState {
 
 /** What of the contained components has not begun never will. */
 function abandon(state: RunState, containment: Containment): RunState {
-  const names = new Set(containment.components)
   for (const work of state.works.values()) {
     if (work.rollback !== null || work.status.type !== 'pending') continue
-    if (names.has(work.node.component ?? '')) state.toSkip.push({ work, because: containment.cause })
+    if (isOf(state.plan, work.node, containment.components))
+      state.toSkip.push({ work, because: containment.cause })
   }
   return state
 }
@@ -225,6 +225,7 @@ function planRollback(state: RunState, event: Extract<RunEvent, { type: 'rollbac
     finished: false,
   }
   state.rollbacks.push(rollback)
+  if (event.scope.kind === 'traffic') state.trafficTried = true
   if (state.halt?.cause === event.because) state.halt = { ...state.halt, planned: true }
   const planned = state.toContain.findIndex(c => c.cause === event.because)
   if (planned >= 0) state.toContain.splice(planned, 1)
@@ -286,6 +287,7 @@ function reopenRun(state: RunState, keys: readonly string[]): RunState {
   state.cause = null
   state.halt = null
   state.stop = null
+  state.trafficTried = false
   state.containments.length = 0
   state.toContain.length = 0
   // A fold lets nobody take these out: they are of the failure that is gone on from.

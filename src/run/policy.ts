@@ -18,10 +18,40 @@ export function judgeFailure(plan: Plan, node: PlanNode): Consequence {
   const names = matesOf(plan, node)
   const policy = plan.stages.find(stage => stage.name === node.stage)?.policy ?? plan.policy
   const critical = plan.components.some(c => c.critical && names.includes(c.name))
-  if (names.length > 0 && !critical) return { kind: 'contain', components: withDependents(plan, names) }
-  if (policy !== 'continue-partial') return { kind: 'halt', policy }
-  return { kind: 'contain', components: withDependents(plan, names) }
+  if ((names.length > 0 && !critical) || policy === 'continue-partial')
+    return { kind: 'contain', components: fallingWith(plan, names) }
+  return { kind: 'halt', policy }
 }
+
+/** The components, all that need them, and all that shift in lockstep with one of these, in the plan's order. */
+export function fallingWith(plan: Plan, names: readonly string[]): readonly string[] {
+  const locksteps = lockstepsOf(plan)
+  let found = withDependents(plan, names)
+  for (let before = -1; before !== found.length; ) {
+    before = found.length
+    const mates = locksteps.filter(lockstep => lockstep.some(name => found.includes(name))).flat()
+    found = withDependents(plan, [...found, ...mates])
+  }
+  return found
+}
+
+/** By lockstep, the names of its components. */
+function lockstepsOf(plan: Plan): readonly (readonly string[])[] {
+  const byKey = new Map<string, Set<string>>()
+  for (const { lockstep, component } of plan.nodes) {
+    if (lockstep === undefined || component === undefined) continue
+    const names = byKey.get(lockstep)
+    if (names === undefined) byKey.set(lockstep, new Set([component]))
+    else names.add(component)
+  }
+  return [...byKey.values()].map(names => [...names])
+}
+
+/** Whether a node belongs to contained components: its own, or all that shift together where it stands for them. */
+export const isOf = (plan: Plan, node: PlanNode, components: readonly string[]): boolean =>
+  node.component === undefined
+    ? node.lockstep !== undefined && matesOf(plan, node).some(name => components.includes(name))
+    : components.includes(node.component)
 
 /** The node's component; in a lockstep all that shift with it. */
 export function matesOf(plan: Plan, node: PlanNode): readonly string[] {

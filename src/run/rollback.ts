@@ -151,7 +151,10 @@ function scopeOf(state: RunState, request: RollbackRequest): (work: Work) => boo
     }
     case 'to': {
       const target = state.works.get(scope.node)?.doneOrder ?? 0
-      return work => work.status.type !== 'succeeded' || work.doneOrder > target
+      const isAfter = (work: Work): boolean => work.status.type !== 'succeeded' || work.doneOrder > target
+      // Between two steps of a canary is no place to go back to: nobody would decide it any more.
+      const undecided = new Set(undecidedWorks(state, isAfter))
+      return work => isAfter(work) || undecided.has(work)
     }
   }
 }

@@ -112,6 +112,8 @@ export interface RunState {
   /** Contained failures whose rollback is not planned yet. */
   readonly toContain: Containment[]
   readonly rollbacks: RollbackState[]
+  /** What was undecided when nothing else was left to do has been taken back, or at least tried. */
+  trafficTried: boolean
   readonly given: Map<string, GivenApproval[]>
   readonly nonces: Set<string>
   /** How many words of people about approvals were answered, whatever the answer. */
@@ -171,6 +173,7 @@ export function initialState(plan: Plan): RunState {
     containments: [],
     toContain: [],
     rollbacks: [],
+    trafficTried: false,
     given: new Map(),
     nonces: new Set(),
     words: 0,
