@@ -7,13 +7,17 @@ import { readJournal } from '../journal/read.ts'
 import { listRuns } from '../journal/run-store.ts'
 
 /** In milliseconds, where nothing is known. People are taken to answer at once. */
-const ASSUMED: Readonly<Record<OperationKind, number>> = {
+const ASSUMED: Readonly<Record<Exclude<OperationKind, 'analyse'>, number>> = {
   gate: 60_000,
   step: 30_000,
   notify: 1_000,
   prepare: 2_000,
   replace: 15_000,
   verify: 1_000,
+  start: 15_000,
+  shift: 1_000,
+  promote: 5_000,
+  remove: 5_000,
   approval: 0,
   wait: 0,
   join: 0,
@@ -41,11 +45,15 @@ export async function readDurations(state: string, release: string): Promise<Dur
   }
   const known = new Map([...taken].map(([node, times]) => [node, median(times)]))
   return {
-    of: node => known.get(node.key) ?? ASSUMED[node.operation.kind],
+    of: node => known.get(node.key) ?? assumedFor(node),
     runs: read,
     isKnown: node => known.has(node.key),
   }
 }
+
+/** An analysis takes as long as it says: what was measured in an earlier run may have ended it early. */
+const assumedFor = ({ operation }: PlanNode): number =>
+  operation.kind === 'analyse' ? operation.duration : ASSUMED[operation.kind]
 
 function collect(events: readonly RunEvent[], taken: Map<string, number[]>): void {
   const begun = new Map<string, number>()

@@ -16,8 +16,20 @@ export type FaultKind =
   | 'never-healthy'
   /** The first of several new instances takes over, the next does not get healthy. */
   | 'half-replaced'
-  /** What runs in the end is not what was asked for. */
+  /** What is found in the end, instances or the router's weights, is not what was asked for. */
   | 'not-as-asked'
+  /** The new version is promoted at the router, and what is left of its canary is not ended. */
+  | 'half-promoted'
+  /** The first measurements are bad. */
+  | 'breach'
+  /** The first measurements are good, those that follow are bad. */
+  | 'late-breach'
+  /** There is never anything to measure. */
+  | 'no-data'
+  /** Whoever measures does not answer. */
+  | 'errors'
+  /** An experiment's deciding measure says that the old version is better: no failure, it stays. */
+  | 'loses'
   | 'rejected'
   | 'expires'
 
@@ -35,7 +47,7 @@ export const faultsOf = (plan: Plan): readonly Fault[] =>
 /** Nodes whose undoing can fail. */
 export const undoFaultsOf = (plan: Plan): readonly Fault[] =>
   plan.nodes
-    .filter(({ undo }) => undo.kind === 'step' || undo.kind === 'restore')
+    .filter(({ undo }) => undo.kind !== 'nothing' && undo.kind !== 'irreversible')
     .map(node => ({ node: node.key, kind: 'fails' as const, undo: true }))
 
 function kindsOf(operation: Operation): readonly FaultKind[] {
@@ -46,11 +58,24 @@ function kindsOf(operation: Operation): readonly FaultKind[] {
       return ['fails', 'fails-late', 'hangs']
     case 'notify':
     case 'prepare':
+    case 'remove':
       return ['fails']
     case 'replace':
+    case 'start':
       return operation.to - operation.from > 1 ? ['never-healthy', 'half-replaced'] : ['never-healthy']
     case 'verify':
       return ['not-as-asked']
+    case 'shift':
+      return ['fails', 'not-as-asked']
+    case 'analyse':
+      return operation.metrics.length === 0
+        ? ['no-data']
+        : [
+            ...(operation.decides === null || operation.metrics.length > 1 ? GUARD_FAULTS : []),
+            ...(operation.decides === null ? [] : (['loses'] as const)),
+          ]
+    case 'promote':
+      return ['fails', 'half-promoted']
     case 'approval':
       return operation.expires === null ? ['rejected'] : ['rejected', 'expires']
     case 'wait':
@@ -59,6 +84,9 @@ function kindsOf(operation: Operation): readonly FaultKind[] {
   }
 }
 
+/** Of an analysis that has a measure to hold to. */
+const GUARD_FAULTS = ['breach', 'late-breach', 'no-data', 'errors'] as const
+
 const WORDS: Readonly<Record<FaultKind, string>> = {
   fails: 'fails',
   'fails-late': 'fails after its effect has happened',
@@ -66,6 +94,12 @@ const WORDS: Readonly<Record<FaultKind, string>> = {
   'never-healthy': 'never gets healthy',
   'half-replaced': 'gets healthy in part only',
   'not-as-asked': 'finds something else than was asked for',
+  'half-promoted': 'fails when the new version has all requests and not all of the rest is ended',
+  breach: 'measures a breach at once',
+  'late-breach': 'measures a breach after good measurements',
+  'no-data': 'gets nothing to measure',
+  errors: 'gets no answer from whoever measures',
+  loses: 'finds that the old version is better',
   rejected: 'is rejected',
   expires: 'expires',
 }

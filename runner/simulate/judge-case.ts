@@ -5,9 +5,12 @@
  * Boundary: reads a result; runs nothing.
  */
 
+import { canonicalJson } from '../../src/plan/canonical.ts'
 import type { Plan, PlanNode } from '../../src/plan/plan.ts'
-import { withDependents } from '../../src/run/policy.ts'
+import { fallingWith, matesOf } from '../../src/run/policy.ts'
+import type { RunState } from '../../src/run/state.ts'
 import type { Fault } from './faults.ts'
+import { besideOf, isDivided } from './model-fleet.ts'
 import type { CaseResult } from './simulate-case.ts'
 
 export type HoleKind =
@@ -15,6 +18,12 @@ export type HoleKind =
   | 'cannot-be-undone'
   /** A component is left on two versions. */
   | 'left-half'
+  /** Something that nothing can undo stays, and what was built on it stays with it, while what came after goes back. */
+  | 'freezes'
+  /** The release has ended, and requests are divided or instances of a canary are left. */
+  | 'traffic-undecided'
+  /** Components that shift together have ended on different versions. */
+  | 'lockstep-torn'
   /** What should be old is not, or what should be new is not. */
   | 'not-as-promised'
   /** A crash leaves a step of which nobody can tell whether it happened. */
@@ -36,12 +45,36 @@ export interface Hole {
 export function judgeCase(plan: Plan, faults: readonly Fault[], result: CaseResult): readonly Hole[] {
   if (result.ended === 'stuck') return [stuckHole(result)]
   const promise = promiseOf(plan, result)
-  const excused = excusedBy(plan, faults)
+  const judged: Judged = {
+    plan,
+    result,
+    excused: excusedBy(plan, faults),
+    frozen: frozenIn(result.state),
+    kept: keptOld(result),
+  }
   return [
-    ...deployments(plan).flatMap(node => judgeDeployment(node, promise, { result, excused })),
-    ...plan.nodes.flatMap(node => judgeStep(node, promise, { result, excused })),
+    ...(faults.length === 0 ? judgeUntroubled(result) : []),
+    ...deployments(plan).flatMap(node => judgeDeployment(node, promise, judged)),
+    ...deployments(plan).flatMap(node => judgeTraffic(node, judged)),
+    ...judgeLocksteps(judged),
+    ...plan.nodes.flatMap(node => judgeStep(node, promise, judged)),
   ]
 }
+
+/** A killed runner changes nothing about how a release ends. */
+function judgeUntroubled({ state }: CaseResult): readonly Hole[] {
+  if (state.outcome === 'succeeded') return []
+  return [
+    {
+      kind: 'not-as-promised',
+      node: state.cause ?? '',
+      left: `nothing failed, and the release ends ${state.outcome}`,
+      fix: OUR_FAULT,
+    },
+  ]
+}
+
+const OUR_FAULT = 'This is a fault of release-as-code: please report it with the plan.'
 
 function stuckHole({ state }: CaseResult): Hole {
   const uncertain = [...state.active].find(work => work.status.type === 'uncertain')
@@ -90,8 +123,8 @@ function promiseOf(plan: Plan, { state }: CaseResult): Promise_ {
     case 'rollback-all':
       return { component: () => 'old', steps: () => true, policy: halt.policy }
     case 'rollback-dependents': {
-      const failed = state.works.get(halt.cause)?.node.component
-      const undone = new Set(failed === undefined ? [] : withDependents(plan, [failed]))
+      const failed = state.works.get(halt.cause)
+      const undone = new Set(failed === undefined ? [] : fallingWith(plan, matesOf(plan, failed.node)))
       return {
         component: name => (undone.has(name) || contained.has(name) ? 'old' : 'either'),
         steps: node => node.key === halt.cause || causes.has(node.key),
@@ -116,17 +149,44 @@ const deployments = (plan: Plan): readonly PlanNode[] =>
   plan.nodes.filter(node => node.operation.kind === 'verify')
 
 interface Judged {
+  readonly plan: Plan
   readonly result: CaseResult
   readonly excused: ReadonlySet<string>
+  /** What a rollback left since something that cannot be undone came after it. */
+  readonly frozen: ReadonlySet<string>
+  /** Places whose experiment the old version has won. */
+  readonly kept: ReadonlySet<string>
 }
 
-function judgeDeployment(node: PlanNode, promise: Promise_, { result, excused }: Judged): readonly Hole[] {
+/** Said of what stays because of the step that freezes it; the step's own hole tells. */
+const frozenIn = ({ rollbacks }: RunState): ReadonlySet<string> =>
+  new Set(
+    rollbacks.flatMap(({ kept }) =>
+      kept.filter(({ reason }) => reason.startsWith('frozen')).map(({ node }) => node),
+    ),
+  )
+
+const keptOld = ({ state }: CaseResult): ReadonlySet<string> =>
+  new Set(
+    [...state.works.values()].flatMap(({ node, value }) =>
+      node.operation.kind === 'promote' && canonicalJson(value) === KEPT_STABLE ? [placeOf(node)] : [],
+    ),
+  )
+
+const KEPT_STABLE = canonicalJson({ kept: 'stable' })
+
+const placeOf = ({ environment, component }: PlanNode): string => `${environment}/${component}`
+
+function judgeDeployment(node: PlanNode, promise: Promise_, judged: Judged): readonly Hole[] {
   const { operation, component = '', environment = '' } = node
-  if (operation.kind !== 'verify' || excused.has(component)) return []
+  const { result, excused, kept, frozen } = judged
+  if (operation.kind !== 'verify' || excused.has(component) || frozen.has(node.key)) return []
   const found = stateOf(result, node)
-  const wanted = promise.component(component)
+  const promised = promise.component(component)
+  const wanted = promised === 'new' && kept.has(placeOf(node)) ? 'old' : promised
   const where = `${component} in ${environment}`
-  if (wanted === 'as-it-is' || found === wanted) return []
+  if (found === wanted || (wanted === 'as-it-is' && !(found === 'mixed' && isProgressive(judged, node))))
+    return []
   if (wanted === 'either' && found !== 'mixed') return []
   if (found === 'mixed') {
     return [
@@ -143,7 +203,7 @@ function judgeDeployment(node: PlanNode, promise: Promise_, { result, excused }:
       kind: 'not-as-promised',
       node: node.key,
       left: `${where} ends on the ${found} version, and ${promise.policy} promises the ${wanted} one`,
-      fix: 'This is a fault of release-as-code: please report it with the plan.',
+      fix: OUR_FAULT,
     },
   ]
 }
@@ -157,12 +217,70 @@ function stateOf({ world }: CaseResult, node: PlanNode): 'new' | 'old' | 'mixed'
   return fresh === slots.length && slots.length === operation.instances ? 'new' : 'mixed'
 }
 
-function judgeStep(node: PlanNode, promise: Promise_, { result, excused }: Judged): readonly Hole[] {
+/** Its stable side changes in one step: between two versions is never a place to stop. */
+const isProgressive = ({ plan }: Judged, { environment, component }: PlanNode): boolean =>
+  plan.nodes.some(
+    node =>
+      node.operation.kind === 'promote' && node.environment === environment && node.component === component,
+  )
+
+function judgeTraffic(node: PlanNode, { result, excused }: Judged): readonly Hole[] {
+  const { component = '', environment = '' } = node
+  const place = result.world.placeOf(environment, component)
+  const beside = besideOf(place)
+  if (excused.has(component) || (!isDivided(place) && beside === 0)) return []
+  const left = isDivided(place) ? 'its requests are divided' : `${beside} instances of its canary run`
+  return [
+    {
+      kind: 'traffic-undecided',
+      node: node.key,
+      left: `the release has ended, and ${left}: ${component} in ${environment}`,
+      fix: OUR_FAULT,
+    },
+  ]
+}
+
+function judgeLocksteps({ plan, result, excused, frozen }: Judged): readonly Hole[] {
+  const names = new Set(plan.nodes.flatMap(({ lockstep }) => lockstep ?? []))
+  return [...names].flatMap(lockstep => {
+    const promotions = plan.nodes.filter(
+      node => node.lockstep === lockstep && node.operation.kind === 'promote',
+    )
+    if (promotions.some(({ component = '', key }) => excused.has(component) || frozen.has(key))) return []
+    const verifies = deployments(plan).filter(node =>
+      promotions.some(promotion => placeOf(promotion) === placeOf(node)),
+    )
+    const states = new Set(verifies.map(node => stateOf(result, node)))
+    if (states.size < 2) return []
+    return [
+      {
+        kind: 'lockstep-torn' as const,
+        node: promotions[0]!.key,
+        left: `of the components that shift together some end on the new version and some on the old: ${verifies.map(node => `${node.component} ${stateOf(result, node)}`).join(', ')}`,
+        fix: OUR_FAULT,
+      },
+    ]
+  })
+}
+
+function judgeStep(node: PlanNode, promise: Promise_, judged: Judged): readonly Hole[] {
   const { operation, undo, key } = node
-  if (operation.kind !== 'step' || undo.kind === 'nothing' || excused.has(key)) return []
+  const { result, excused, frozen } = judged
+  if (operation.kind !== 'step' || undo.kind === 'nothing' || excused.has(key) || frozen.has(key)) return []
   const found = result.world.stepState(operation.name)
   const left = found === 'done' || found === 'half'
   if (!left || !promise.steps(node)) return []
+  const canaries = canariesAfter(judged.plan, node)
+  if (undo.kind === 'irreversible' && undo.freezes === true && canaries.length > 0) {
+    return [
+      {
+        kind: 'freezes',
+        node: key,
+        left: `${node.title} is ${found === 'half' ? 'half done' : 'done'} and stays, while the canary of ${namesText(canaries)} that came after it goes back: the old version runs on what it left`,
+        fix: "Make the old version work with it and say so by undo: 'not-needed'; give it an `undo`; or do it when the canary is promoted.",
+      },
+    ]
+  }
   if (undo.kind === 'irreversible') {
     return [
       {
@@ -178,7 +296,22 @@ function judgeStep(node: PlanNode, promise: Promise_, { result, excused }: Judge
       kind: 'not-as-promised',
       node: key,
       left: `${node.title} is ${found === 'half' ? 'half done' : 'done'}, and ${promise.policy} promises that it is undone`,
-      fix: 'This is a fault of release-as-code: please report it with the plan.',
+      fix: OUR_FAULT,
     },
   ]
 }
+
+/** Components that a canary, or its kind, tries after that node. */
+function canariesAfter({ nodes }: Plan, { key }: PlanNode): readonly string[] {
+  const later = new Set([key])
+  const found = new Set<string>()
+  for (const node of nodes) {
+    if (![...node.needs, ...node.after].some(before => later.has(before))) continue
+    later.add(node.key)
+    if (node.operation.kind === 'start' && node.component !== undefined) found.add(node.component)
+  }
+  return [...found]
+}
+
+const namesText = (names: readonly string[]): string =>
+  names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`

@@ -1,25 +1,25 @@
 /**
- * A world in memory that behaves as the adapters promise: what runs where, and what each step has done.
+ * A world in memory that behaves as the adapters promise: what runs where, what is measured, what each step has done.
  *
  * Role: stands behind the real performer of nodes in a simulation, so that what is proved is proved of the very code
  * that runs releases. Boundary: no disk, no process, no clock but the simulation's.
  *
  *  MW1. A deployment changes what is asked for and nothing else; a failed one leaves old instances serving (port L6).
  *  MW2. A step's effect is done, undone, half done or not begun; its functions are never the team's own.
- *  MW3. Everything takes the node's duration of virtual time.
+ *  MW3. Everything takes the node's duration of virtual time; an analysis takes as long as it wants to watch.
+ *  MW4. Instances and traffic stay as a failed change left them: what takes it back has to find that out.
  */
 import type { StepModel } from '../../src/definition/model.ts'
 import { ReleaseError } from '../../src/errors.ts'
-import type { Plan, PlanNode, Revision } from '../../src/plan/plan.ts'
-import type { Desired, Instance, Observed, Platform } from '../../src/run/ports.ts'
+import { ALL_STABLE, type Plan, type PlanNode, type Revision, type Traffic } from '../../src/plan/plan.ts'
+import type { Desired, Platform, Promotion } from '../../src/run/ports.ts'
 import type { Clock } from '../engine/clock.ts'
 import type { World } from '../engine/world.ts'
-import type { Fault } from './faults.ts'
+import type { Fault, FaultKind } from './faults.ts'
+import { ModelFleet, type ModelPlace, type Slots } from './model-fleet.ts'
+import { modelMetrics } from './model-metrics.ts'
 
 export type StepState = 'not-begun' | 'half' | 'done' | 'undone'
-
-/** What runs in an environment's component, by slot. */
-export type Slots = ReadonlyMap<number, Revision>
 
 export interface ModelWorldOptions {
   readonly plan: Plan
@@ -30,34 +30,38 @@ export interface ModelWorldOptions {
 
 export class ModelWorld {
   readonly #options: ModelWorldOptions
-  readonly #slots = new Map<string, Map<number, Revision>>()
+  readonly #fleet = new ModelFleet()
   readonly #steps = new Map<string, StepState>()
 
   constructor(options: ModelWorldOptions) {
     this.#options = options
+    const begun = new Set<string>()
     for (const { operation, environment, component } of options.plan.nodes) {
       if (operation.kind === 'step') this.#steps.set(operation.name, 'not-begun')
-      if (operation.kind === 'verify') this.#startOld(environment!, component!, operation.instances)
+      if (operation.kind !== 'verify' || begun.has(`${environment}/${component}`)) continue
+      begun.add(`${environment}/${component}`)
+      this.#startOld(environment!, component!, operation.instances)
     }
   }
 
   /** What the facts say runs now, on as many instances as are asked for. */
   #startOld(environment: string, component: string, instances: number): void {
-    const key = `${environment}/${component}`
-    if (this.#slots.has(key)) return
     const live = this.#options.plan.facts.live[environment]?.[component] ?? null
-    const slots = new Map<number, Revision>()
-    if (live !== null) {
-      const health = { path: '/', timeout: 0, interval: 0 }
-      for (let slot = 0; slot < instances; slot += 1) {
-        slots.set(slot, { component, ...live, start: [], health, env: { OLD: { value: 'yes' } } })
-      }
-    }
-    this.#slots.set(key, slots)
+    if (live === null) return
+    const health = { path: '/', timeout: 0, interval: 0 }
+    const revision: Revision = { component, ...live, start: [], health, env: { OLD: { value: 'yes' } } }
+    this.#fleet.converge({
+      ...{ environment, component, revision },
+      ...{ side: 'stable', from: 0, to: instances, maxUnavailable: 0 },
+    })
   }
 
   slotsOf(environment: string, component: string): Slots {
-    return this.#slots.get(`${environment}/${component}`) ?? new Map()
+    return this.#fleet.place(environment, component).stable
+  }
+
+  placeOf(environment: string, component: string): ModelPlace {
+    return this.#fleet.place(environment, component)
   }
 
   stepState(name: string): StepState {
@@ -75,7 +79,8 @@ export class ModelWorld {
       after: (delay, callback) => place.clock.after(delay, callback),
       run: 'simulation',
       root: '',
-      platform: () => this.#platform(fault, pass),
+      platform: () => this.#platform(node, fault, pass),
+      metrics: modelMetrics({ node, fault: fault?.kind ?? null, now: () => place.clock.now() }),
       fence: () => 1,
       secrets: NO_SECRETS,
       log: () => ({ line: () => {}, chunk: () => {} }),
@@ -139,12 +144,9 @@ export class ModelWorld {
     }
   }
 
-  #platform(fault: Fault | undefined, pass: () => Promise<void>): Platform {
-    const observed = (environment: string, component: string): Observed => ({
-      instances: [...this.slotsOf(environment, component)].map(([slot, revision]) =>
-        instance(slot, revision),
-      ),
-    })
+  #platform(node: PlanNode, fault: Fault | undefined, pass: () => Promise<void>): Platform {
+    const fleet = this.#fleet
+    const looksWrong = node.operation.kind === 'verify' && fault?.kind === 'not-as-asked'
     return {
       kind: 'model',
       digest: () => Promise.resolve(''),
@@ -154,33 +156,72 @@ export class ModelWorld {
       },
       kept: () => Promise.resolve(true),
       observe: async (environment, component) => {
-        if (fault?.kind === 'not-as-asked') {
-          await pass()
-          return { instances: [] }
-        }
-        return observed(environment, component)
+        if (!looksWrong) return fleet.observe(environment, component)
+        await pass()
+        return { instances: [], traffic: ALL_STABLE }
       },
       live: () => Promise.resolve(null),
       converge: async desired => {
         await pass()
         this.#converge(desired, fault)
-        return observed(desired.environment, desired.component)
+        return fleet.observe(desired.environment, desired.component)
       },
       lock: () => Promise.resolve({ type: 'acquired', fence: 1, release: () => Promise.resolve() }),
       gateway: () => Promise.resolve('http://127.0.0.1'),
+      shift: async (environment, component, traffic) => {
+        await pass()
+        this.#shift({ environment, component, traffic }, fault)
+        return traffic
+      },
+      promote: async promotion => {
+        await pass()
+        this.#promote(promotion, fault)
+        return fleet.observe(promotion.environment, promotion.component)
+      },
+      counters: () => Promise.resolve([]),
+      usage: () => Promise.resolve([]),
     }
   }
 
   #converge(desired: Desired, fault: Fault | undefined): void {
-    const { environment, component, from, to, revision } = desired
-    const slots = this.#slots.get(`${environment}/${component}`)!
-    const end = fault === undefined ? to : fault.kind === 'half-replaced' ? from + 1 : from
-    for (let slot = from; slot < end; slot += 1) {
-      if (revision === null) slots.delete(slot)
-      else slots.set(slot, revision)
-    }
-    if (fault !== undefined) throw failure('health-timeout', `${component} did not get healthy`)
+    const kind = fault !== undefined && HINDERS_INSTANCES.has(fault.kind) ? fault.kind : null
+    const { from, to } = desired
+    this.#fleet.converge({ ...desired, to: kind === null ? to : kind === 'half-replaced' ? from + 1 : from })
+    if (kind !== null) throw failure('health-timeout', `${desired.component} did not get healthy`)
   }
+
+  #shift({ environment, component, traffic }: Division, fault: Fault | undefined): void {
+    switch (fault?.kind) {
+      case 'fails':
+        throw failure('router-silent', 'the router did not answer')
+      case 'not-as-asked':
+        this.#fleet.divide(environment, component, { ...traffic, canary: Math.abs(traffic.canary - 1) })
+        throw failure('traffic-not-as-asked', `the router divides the requests of ${component} otherwise`)
+      default:
+        this.#fleet.divide(environment, component, traffic)
+    }
+  }
+
+  #promote(promotion: Promotion, fault: Fault | undefined): void {
+    switch (fault?.kind) {
+      case 'fails':
+        throw failure('router-silent', 'the router did not answer')
+      case 'half-promoted':
+        this.#fleet.takeOver(promotion)
+        throw failure('drain-timeout', `what ${promotion.component} ran before did not end`)
+      default:
+        this.#fleet.promote(promotion)
+    }
+  }
+}
+
+/** Faults that keep instances from being brought up, or ended. */
+const HINDERS_INSTANCES: ReadonlySet<FaultKind> = new Set(['fails', 'never-healthy', 'half-replaced'])
+
+interface Division {
+  readonly environment: string
+  readonly component: string
+  readonly traffic: Traffic
 }
 
 /** One attempt, as the world has to know it. */
@@ -203,13 +244,3 @@ const failure = (code: string, message: string): ReleaseError => new ReleaseErro
 function failIf(fault: Fault | undefined, node: PlanNode): void {
   if (fault !== undefined) throw failure('simulated', `${node.title} was made to fail`)
 }
-
-const instance = (slot: number, revision: Revision): Instance => ({
-  slot,
-  revision,
-  running: true,
-  healthy: true,
-  routed: true,
-  pid: 1,
-  address: 'http://127.0.0.1',
-})
