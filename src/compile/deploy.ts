@@ -16,9 +16,17 @@ import type { LiveFact, Millis, Revision, Sha256 } from '../plan/plan.ts'
 import { lowerBake } from './bake.ts'
 import type { ResolvedComponent } from './components.ts'
 import type { CompileContext } from './context.ts'
-import { lowerLockstep } from './lockstep.ts'
+import { lockstepBase, lowerLockstep } from './lockstep.ts'
 import type { Deployed, Flow, Lowering } from './lower.ts'
-import { type First, lowerBatches, lowerVerify, type Part, type SiteDeploy, siteBase } from './part.ts'
+import {
+  type First,
+  lowerBatches,
+  lowerVerify,
+  type Part,
+  partFields,
+  type SiteDeploy,
+  siteBase,
+} from './part.ts'
 import { isProgressive } from './phases.ts'
 import { lowerProgressive } from './progressive.ts'
 import { isHeldBy, type SiteModel, wavesOf } from './regions.ts'
@@ -77,11 +85,7 @@ function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
   const together =
     item.order === 'lockstep' && isProgressive(item.with) && components.some(c => isLive(lowering, site, c))
   const deployed = together
-    ? lowerLockstep(
-        lowering,
-        place,
-        components.flatMap(component => partOf(lowering, place, component) ?? []),
-      )
+    ? lowerTogether(lowering, place, components)
     : lowerInOrder(lowering, place, components)
   if (site.bake === null || deployed.length === 0) return { deployed, bakes: [] }
   const bake = lowerBake(
@@ -96,6 +100,16 @@ function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
     { needs: deployed.map(({ verify }) => verify), after: [], deployed: [...before.deployed, ...deployed] },
   )
   return { deployed, bakes: [bake] }
+}
+
+function lowerTogether(
+  lowering: Lowering,
+  place: SiteDeploy,
+  components: readonly ResolvedComponent[],
+): readonly Deployed[] {
+  const lockstep = lockstepBase(lowering, place.site)
+  const parts = components.flatMap(component => partOf(lowering, place, component, lockstep) ?? [])
+  return lowerLockstep(lowering, place, { parts, base: lockstep })
 }
 
 /** Each component is finished before those that need it. */
@@ -146,8 +160,13 @@ function isLive({ target }: Lowering, site: SiteModel, { name, version }: Resolv
   return now !== null && (now.version !== version || now.digest !== target.facts.get(name)?.digest)
 }
 
-/** With its `prepare`; null where it could not be lowered. */
-function partOf(lowering: Lowering, place: SiteDeploy, component: ResolvedComponent): Part | null {
+/** With its `prepare`; null where it could not be lowered. Those that shift together wait for what any of them needs. */
+function partOf(
+  lowering: Lowering,
+  place: SiteDeploy,
+  component: ResolvedComponent,
+  lockstep?: string,
+): Part | null {
   const { item, site, before } = place
   const base = `${siteBase(lowering, site)}/${component.name}`
   const prepare = `${base}/prepare`
@@ -157,21 +176,23 @@ function partOf(lowering: Lowering, place: SiteDeploy, component: ResolvedCompon
   }
   const revision = revisionOf(lowering, component)
   const instances = instancesOf(lowering.context, component, site)
+  const live = isLive(lowering, site, component)
+  const together = lockstep === undefined ? {} : { lockstep }
+  const part: Part = { component, base, revision, instances, prepare, live, ...together }
+  const providers = lockstep === undefined ? [] : providersOf(component, before.deployed, site)
   lowering.add(
     {
-      component: component.name,
-      environment: site.name,
+      ...partFields(place, part),
       key: prepare,
       title: `${component.name}: keep ${component.version}`,
       timeout: PREPARE_TIMEOUT,
-      needs: own(before, component),
+      needs: [...own(before, component), ...providers],
       operation: { kind: 'prepare', revision },
     },
     before,
     item.at,
   )
-  const live = isLive(lowering, site, component)
-  return { component, base, revision, instances, prepare, live }
+  return part
 }
 
 /** What is deployed so far in this place, and by group. */

@@ -25,16 +25,21 @@ import type { SiteModel } from './regions.ts'
 export function lowerLockstep(
   lowering: Lowering,
   place: SiteDeploy,
-  parts: readonly Part[],
+  { parts, base }: { readonly parts: readonly Part[]; readonly base: string },
 ): readonly Deployed[] {
   const strategy = place.item.with as Progressive
-  const base = lockstepBase(lowering, place.site)
   const course = courseOf(lowering, { ...place, strategy }, base)
   const fresh = parts.filter(part => !part.live)
   const moving = parts.filter(part => part.live)
   const running = new Map(moving.map(part => [part, { canaries: 0, baselines: 0 }]))
   // What is new has no traffic to divide: it is brought up first, for the others to find it.
-  const brought = fresh.map(part => lowerBatches(lowering, course, part, { needs: [], after: [] }))
+  const brought: string[] = []
+  for (const part of fresh) {
+    const needs = fresh.flatMap((other, i) =>
+      brought[i] !== undefined && isProvider(other, part) ? [brought[i]] : [],
+    )
+    brought.push(lowerBatches(lowering, course, part, { needs, after: [] }))
+  }
   let gate: readonly string[] = [carryAll(lowering, course, moving), ...brought]
   let firstShifts: readonly string[] = []
   for (const phase of course.phases) {
@@ -86,10 +91,14 @@ function carryAll(lowering: Lowering, course: Course, moving: readonly Part[]): 
   return join(lowering, `${course.lockstep}/carried`, 'all carry the side', keys)
 }
 
-function lockstepBase(lowering: Lowering, site: SiteModel): string {
+const isProvider = ({ component }: Part, part: Part): boolean =>
+  part.component.model.needs.some(need => need.component.name === component.name)
+
+/** A name for those that shift together: of the nodes that they share, and in each of their own. */
+export function lockstepBase(lowering: Lowering, site: SiteModel): string {
   const base = `${siteBase(lowering, site)}/lockstep`
   let unique = base
-  for (let n = 2; lowering.has(`${unique}/carried`); n += 1) unique = `${base}-${n}`
+  for (let n = 2; lowering.nodes.some(node => node.lockstep === unique); n += 1) unique = `${base}-${n}`
   return unique
 }
 

@@ -66,8 +66,27 @@ export function lowerAnalysis(lowering: Lowering, analysis: AnalysisModel, watch
     at: watch.at,
     fallback: 0,
   })
-  return { metrics, requests: analysis.requests, patience }
+  const counted = metrics.length > 0 || analysis.requests === 0 ? metrics : [requestsAlone(watch)]
+  return { metrics: counted, requests: analysis.requests, patience }
 }
+
+/** Where only a number of requests is asked for, they are counted; how many come in a second does not matter. */
+const requestsAlone = ({ duration, environment }: Watch): PlanMetric => ({
+  name: 'requests',
+  unit: 'per-second',
+  measure: { kind: 'throughput' },
+  provider: providerOf(environment.metrics),
+  expected: { kind: 'condition', condition: { kind: 'at-least', threshold: 0 } },
+  interval: often(duration),
+  delay: 0,
+  failureLimit: 0,
+  consecutiveErrorLimit: 4,
+  minRequests: 0,
+  noData: 'hold',
+})
+
+/** A tenth of the time watched, from one second to one minute. */
+const often = (duration: Millis): Millis => Math.round(Math.min(60 * SECOND, Math.max(SECOND, duration / 10)))
 
 /** Whether there will be anything beside it to compare with. */
 function isComparable(expected: ExpectationModel, { baseline, stable }: Watch): boolean {
@@ -86,10 +105,9 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
   const { watch, analysis } = among
   const time = (value: Value<string> | null, name: string, fallback: Millis): Millis =>
     context.duration(value, { name: `the ${name} of ${model.name}`, at: model.at, fallback })
-  const often = Math.min(60 * SECOND, Math.max(SECOND, watch.duration / 10))
   const interval = Math.max(
     1,
-    time(model.interval, 'interval', time(analysis.interval, 'interval', Math.round(often))),
+    time(model.interval, 'interval', time(analysis.interval, 'interval', often(watch.duration))),
   )
   const expected = lowerExpectation(context, model)
   const metric: PlanMetric = {

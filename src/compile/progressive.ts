@@ -17,7 +17,7 @@ import {
 import { durationText } from '../plan/render/wording.ts'
 import type { Flow, Lowering, NodeDraft } from './lower.ts'
 import { lowerAnalysis, routerOf } from './metrics.ts'
-import type { First, Part, SiteDeploy } from './part.ts'
+import { type First, type Part, partFields, type SiteDeploy } from './part.ts'
 import { needsOf, type Phase, type Progressive, phasesOf } from './phases.ts'
 
 const MINUTE: Millis = 60_000
@@ -107,14 +107,12 @@ export function lowerProgressive(lowering: Lowering, place: Placed, part: Part, 
 
 const strategyName = ({ strategy }: Course): string => strategy.kind
 
+/** Of what all of a lockstep share, and otherwise of what is the part's own. */
+const sharedFields = (course: Course, part: Part | null) =>
+  course.lockstep === null ? (part === null ? {} : partFields(course, part)) : { lockstep: course.lockstep }
+
 const phaseBase = (course: Course, part: Part, phase: Phase): string =>
   `${part.base}/${strategyName(course)}/${phase.name}`
-
-const common = ({ site, lockstep }: Course, part: Part) => ({
-  component: part.component.name,
-  environment: site.name,
-  ...(lockstep === null ? {} : { lockstep }),
-})
 
 const flowOf = ({ needs, after }: First): Flow => ({ needs, after, deployed: [] })
 
@@ -188,7 +186,7 @@ function startSide(
   const which = side === 'canary' ? component.version : 'the old version'
   const key = `${phaseBase(course, part, phase)}/${side === 'canary' ? 'start' : 'baseline'}`
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key,
     title: `${component.name}: start ${count} × ${which} as ${side}`,
     timeout: course.deadline,
@@ -208,7 +206,7 @@ function startSide(
 export function shift(lowering: Lowering, course: Course, part: Part, phase: Phase, flow: First): string {
   const { component } = part
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key: `${phaseBase(course, part, phase)}/shift`,
     title: `${component.name}: ${phase.title(component.version)}`,
     timeout: SHIFT_TIMEOUT,
@@ -222,7 +220,7 @@ export function shift(lowering: Lowering, course: Course, part: Part, phase: Pha
 /** The side is carried on; nothing goes to the canary yet. */
 export function carry(lowering: Lowering, course: Course, part: Part, flow: First): string {
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key: `${part.base}/${strategyName(course)}/carry`,
     title: `${part.component.name}: requests carry their side`,
     timeout: SHIFT_TIMEOUT,
@@ -266,6 +264,7 @@ export function watch(
         : join(lowering, `${name}/${component.name}/on`, 'all of these', needs)
     const key = course.lockstep === null ? `${name}/${phase.name}/wait` : `${name}/wait`
     const wait: NodeDraft = {
+      ...sharedFields(course, part),
       key,
       title: `wait ${durationText(duration)}`,
       timeout: null,
@@ -275,7 +274,7 @@ export function watch(
   }
   const decides = phase.decides === null ? null : analysis.metrics.at(-1)!.name
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key: `${phaseBase(course, part, phase)}/analyse`,
     title: `${component.name}: ${decides === null ? 'watch' : 'try'} ${component.version} for ${durationText(duration)}`,
     timeout: duration + analysis.patience + MINUTE,
@@ -313,7 +312,7 @@ export function watchAll(
   })
   const { component } = part
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key: `${part.base}/${strategyName(course)}/background`,
     title: `${component.name}: watch ${component.version} all along`,
     timeout: null,
@@ -346,7 +345,7 @@ export function approve(
     key: `${place.base}/${approval.name}`,
     title: `approval: ${name}`,
     timeout: null,
-    ...(course.lockstep === null ? {} : { lockstep: course.lockstep }),
+    ...sharedFields(course, place.part),
     operation: { kind: 'approval', name, from: approval.from, expires: null, self: false },
   }
   return add(lowering, course, draft, { needs: place.needs, after: [] })
@@ -364,7 +363,7 @@ export function finish(lowering: Lowering, course: Course, part: Part, needs: re
           lowering,
           course,
           {
-            ...common(course, part),
+            ...partFields(course, part),
             key: `${base}/remove-baseline`,
             title: `${component.name}: end the baseline`,
             timeout: course.deadline,
@@ -375,7 +374,7 @@ export function finish(lowering: Lowering, course: Course, part: Part, needs: re
       ]
     : needs
   const draft: NodeDraft = {
-    ...common(course, part),
+    ...partFields(course, part),
     key: `${base}/promote`,
     title: `${component.name}: ${component.version} takes over`,
     timeout: course.deadline,
