@@ -3,7 +3,8 @@
  * write, and says for each what is left.
  *
  * What it proves, it proves of the engine that runs releases and of a world that behaves as the ports promise; what
- * the team's own functions do is taken as they declare it.
+ * the team's own functions do is taken as they declare it. An analysis measures at most {@link MOST_LOOKS} times here,
+ * however long it is: what it finds is the same, and a month of watching costs no more than a minute.
  */
 import type { Span } from '../../src/diagnostic.ts'
 import type { Plan, PlanNode } from '../../src/plan/plan.ts'
@@ -38,6 +39,15 @@ export interface Simulation {
   readonly covered: { readonly cases: number; readonly of: number; readonly seeds: number }
   readonly byKind: { readonly faults: number; readonly undoFaults: number; readonly crashes: number }
   readonly holes: readonly FoundHole[]
+  /** What no failure shows: traffic that goes to a new version while nothing of it is measured. */
+  readonly unwatched: readonly Unwatched[]
+}
+
+/** Components whose requests go to a new version step by step, and of which nothing is measured meanwhile. */
+export interface Unwatched {
+  readonly environment: string
+  readonly component: string
+  readonly position: Span | null
 }
 
 interface Scenario {
@@ -46,8 +56,27 @@ interface Scenario {
   readonly because: string
 }
 
+/** Enough for every metric to be judged, and for two distributions to be told apart. */
+const MOST_LOOKS = 24
+
+/** The plan with as few measurements as tell the same. */
+const sparse = (plan: Plan): Plan => ({
+  ...plan,
+  nodes: plan.nodes.map(node => {
+    const { operation } = node
+    if (operation.kind !== 'analyse') return node
+    const least = operation.duration / MOST_LOOKS
+    const metrics = operation.metrics.map(metric => ({
+      ...metric,
+      interval: Math.max(metric.interval, least),
+    }))
+    return { ...node, operation: { ...operation, metrics } }
+  }),
+})
+
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
-  const { plan, duration } = options
+  const { duration } = options
+  const plan = sparse(options.plan)
   const smooth = await simulateCase({ plan, duration, faults: [], crash: null, seed: 0 })
   const scenarios = scenariosOf(plan, smooth.events.length)
   const chosen = sample(scenarios.all, options.most)
@@ -69,6 +98,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     covered: { cases: chosen.length + 1, of: scenarios.all.length + 1, seeds: options.seeds },
     byKind: scenarios.byKind,
     holes: [...holes.values()],
+    unwatched: unwatchedIn(plan),
   }
 }
 
@@ -138,3 +168,21 @@ function timesOf(events: readonly RunEvent[]): Pick<Simulation, 'expected' | 'ti
   }
   return { expected: (events.at(-1)?.at ?? start) - start, timeline }
 }
+
+function unwatchedIn(plan: Plan): readonly Unwatched[] {
+  const watched = new Set(
+    plan.nodes.flatMap(({ operation }) =>
+      operation.kind === 'analyse'
+        ? operation.targets.filter(({ side }) => side === 'canary').map(placeText)
+        : [],
+    ),
+  )
+  return plan.nodes.flatMap(({ key, operation, environment = '', component = '' }) =>
+    operation.kind === 'promote' && !watched.has(placeText({ environment, component }))
+      ? [{ environment, component, position: plan.positions[key] ?? null }]
+      : [],
+  )
+}
+
+const placeText = ({ environment, component }: Pick<Unwatched, 'environment' | 'component'>): string =>
+  `${environment}/${component}`
