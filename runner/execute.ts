@@ -8,6 +8,7 @@
  *      out whether the world has changed meanwhile.
  */
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import type { ReleaseModel } from '../src/definition/model.ts'
 import { StateError } from '../src/errors.ts'
 import type { Plan } from '../src/plan/plan.ts'
@@ -56,6 +57,7 @@ export interface Execution {
 /** Runs until the run ends or may be left. @throws StateError where the run or an environment is somebody else's */
 export async function execute(execution: Execution): Promise<Ended> {
   const { folder, who, root } = execution
+  keepHeapSmall()
   const holder = holderOf(folder.id, who, root)
   const lock = await takeRun(folder, holder)
   const releases = [lock.release]
@@ -67,6 +69,14 @@ export async function execute(execution: Execution): Promise<Ended> {
     await execution.display.close()
     for (const release of releases.reverse()) await release().catch(() => {})
   }
+}
+
+/**
+ * What a command prints is garbage as soon as it is written down. V8 would give it twice the room again and again, up
+ * to 128 MB in which nothing lives, as more and more is printed.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLock> {
