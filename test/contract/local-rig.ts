@@ -8,7 +8,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { type LocalPlatform, localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { localStop } from '../../runner/adapters/platforms/local/stop.ts'
-import { faultPoints } from '../../runner/adapters/platforms/local/world.ts'
+import { faultPoints, promotionPoints } from '../../runner/adapters/platforms/local/world.ts'
 import type { Revision } from '../../src/plan/plan.ts'
 import type { Acquired } from '../../src/run/ports.ts'
 import type { LockElsewhere, PlatformRig } from './platform.ts'
@@ -33,6 +33,11 @@ const killChild = async (process: ChildProcess): Promise<void> => {
   const exited = once(process, 'exit')
   process.kill('SIGKILL')
   await exited
+}
+
+const isKilled = async (process: ChildProcess): Promise<boolean> => {
+  const [, signal] = (await once(process, 'exit')) as [number | null, string | null]
+  return signal === 'SIGKILL'
 }
 
 const isZombie = (pid: string): boolean => {
@@ -94,6 +99,7 @@ export const localRig = async (): Promise<LocalRig> => {
     cluster,
     environment,
     faultPoints,
+    promotionPoints,
     source: version => copyOf(version === '1.0.0' ? 'counter-v1' : 'counter-v2'),
     revision: version => keep(version === '1.0.0' ? 'counter-v1' : 'counter-v2', { version }),
     broken: kind =>
@@ -106,11 +112,9 @@ export const localRig = async (): Promise<LocalRig> => {
       while (processesWith(`RELEASE_ENVIRONMENT=${environment}`).includes(pid))
         await new Promise(setImmediate)
     },
-    async crash(desired, { point, nth, fence }) {
-      const started = spawnChild({ home, cluster }, { action: 'converge', desired, fence, point, nth })
-      const [, signal] = (await once(started, 'exit')) as [number | null, string | null]
-      return signal === 'SIGKILL'
-    },
+    crash: (desired, at) => isKilled(spawnChild({ home, cluster }, { action: 'converge', desired, ...at })),
+    crashPromotion: (promotion, at) =>
+      isKilled(spawnChild({ home, cluster }, { action: 'promote', promotion, ...at })),
     lockElsewhere,
     async dispose() {
       await localStop(home, { owned: 'stop', settings: { drainTimeout: 1_000, stopGrace: 1_000 } })

@@ -1,12 +1,19 @@
 /** A process of its own that does one thing with the local platform, so that a test can kill it. */
 import { hostname } from 'node:os'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
-import type { Desired } from '../../src/run/ports.ts'
+import type { Desired, Promotion } from '../../src/run/ports.ts'
 
 export type ChildOrder =
   | {
       readonly action: 'converge'
       readonly desired: Desired
+      readonly fence: number
+      readonly point: string
+      readonly nth: number
+    }
+  | {
+      readonly action: 'promote'
+      readonly promotion: Promotion
       readonly fence: number
       readonly point: string
       readonly nth: number
@@ -30,19 +37,23 @@ const platform = localPlatform({
   home,
   cluster,
   reached(point) {
-    if (order.action !== 'converge' || point !== order.point) return
+    if (order.action === 'lock' || point !== order.point) return
     arrivals += 1
     if (arrivals === order.nth) process.kill(process.pid, 'SIGKILL')
   },
 })
 
+const context = (fence: number) => ({
+  fence,
+  signal: new AbortController().signal,
+  log: () => undefined,
+  secret: async () => '',
+})
+
 if (order.action === 'converge') {
-  await platform.converge(order.desired, {
-    fence: order.fence,
-    signal: new AbortController().signal,
-    log: () => undefined,
-    secret: async () => '',
-  })
+  await platform.converge(order.desired, context(order.fence))
+} else if (order.action === 'promote') {
+  await platform.promote(order.promotion, context(order.fence))
 } else {
   const acquired = await platform.lock(order.environment, order.component, {
     run: order.run,

@@ -8,7 +8,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Revision } from '../../src/plan/plan.ts'
-import type { Desired, Holder, Observed, Platform, PlatformContext } from '../../src/run/ports.ts'
+import type { Desired, Holder, Observed, Platform, PlatformContext, Promotion } from '../../src/run/ports.ts'
 import { startLoad } from './load.ts'
 
 /** How a process of its own ended that was told to do something with the platform. */
@@ -41,6 +41,12 @@ export interface PlatformRig {
   /** Converges in a process of its own that is killed at the n-th arrival at the point; true: it got there. */
   crash(
     desired: Desired,
+    at: { readonly point: string; readonly nth: number; readonly fence: number },
+  ): Promise<boolean>
+  readonly promotionPoints: readonly string[]
+  /** Promotes in a process of its own, as {@link crash}. */
+  crashPromotion(
+    promotion: Promotion,
     at: { readonly point: string; readonly nth: number; readonly fence: number },
   ): Promise<boolean>
   lockElsewhere(component: string, run: string): Promise<LockElsewhere>

@@ -1,0 +1,4 @@
+import { localRig } from './local-rig.ts'
+import { platformSidesContract } from './platform-sides.ts'
+
+platformSidesContract('local', localRig)
