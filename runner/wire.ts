@@ -38,15 +38,17 @@ async function makePlatform(platform: PlanPlatform): Promise<Platform> {
 
 /** null: the platform's own. */
 async function routerKind({ router }: PlanPlatform): Promise<RouterKind | null> {
-  switch (router?.kind) {
-    case undefined:
-    case 'gateway':
-      return null
-    case 'haproxy': {
-      const { haproxyKind } = await import('./adapters/routers/haproxy/haproxy.ts')
-      return haproxyKind
-    }
-  }
+  const kinds = router === undefined ? [] : await routerKinds()
+  return kinds.find(({ kind }) => kind === router?.kind) ?? null
+}
+
+/** Every kind of router that an environment of this machine may have. */
+export async function routerKinds(): Promise<readonly RouterKind[]> {
+  const [{ gatewayKind }, { haproxyKind }] = await Promise.all([
+    import('./adapters/platforms/local/gateway-router.ts'),
+    import('./adapters/routers/haproxy/haproxy.ts'),
+  ])
+  return [gatewayKind, haproxyKind]
 }
 
 export async function openSignatures(plan: Plan): Promise<Signatures> {
@@ -93,7 +95,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     platform: environment => environments.get(environment)!,
     fence: (environment, component) => options.fences.get(`${environment}/${component}`) ?? 0,
     secrets,
-    metrics: lazyMetrics({ platform: environment => environments.get(environment)!, secrets, commands, now: Date.now }),
+    metrics: lazyMetrics({
+      platform: environment => environments.get(environment)!,
+      secrets,
+      commands,
+      now: Date.now,
+    }),
     log,
     steps,
     checks,

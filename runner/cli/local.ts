@@ -27,7 +27,9 @@ export const local: Command = {
       const { localStop, renderStopped } = await import('../adapters/platforms/local/stop.ts')
       const cluster = invocation.text('cluster')
       const environment = invocation.text('environment')
+      const { routerKinds } = await import('../wire.ts')
       const stopped = await localStop(home, {
+        routers: await routerKinds(),
         ...(cluster === undefined ? {} : { cluster }),
         ...(environment === undefined ? {} : { environment }),
       })

@@ -25,6 +25,7 @@ import { dirname, join, resolve } from 'node:path'
 import { variableOf } from '../../runner/adapters/commands/processes.ts'
 import { localStop } from '../../runner/adapters/platforms/local/stop.ts'
 import { readJournal } from '../../runner/journal/read.ts'
+import { routerKinds } from '../../runner/wire.ts'
 import type { RunEvent, RunEventType } from '../../src/run/events.ts'
 import { processesOf } from './processes.ts'
 
@@ -134,7 +135,8 @@ export function createProject(options: ProjectOptions): TestProject {
     dispose: async () => {
       for (const child of running) child.kill('SIGKILL')
       await Promise.all([...running].map(child => child.exit))
-      await localStop(home, { owned: 'stop', settings: { drainTimeout: 200, stopGrace: 500 } })
+      const routers = await routerKinds()
+      await localStop(home, { owned: 'stop', routers, settings: { drainTimeout: 200, stopGrace: 500 } })
       const left = processesOf(root)
       for (const pid of left) process.kill(pid, 'SIGKILL')
       await rm(root, { recursive: true, force: true })
