@@ -7,7 +7,8 @@
  * counted and who is ill.
  *
  * Invariants:
- *  1. Whoever changes or settles anything holds the folder (exclusive.ts): all runners of this machine come in turn.
+ *  1. Whoever writes routes holds their file, and whoever steers HAProxy holds the folder (exclusive.ts): all runners of
+ *     this machine come in turn. What is steered to is read while the folder is held, and so is the newest.
  *  2. What is asked of an HAProxy that dies meanwhile is asked again of the one that takes its place.
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -21,6 +22,7 @@ import {
   type RouterKind,
   type RouterState,
   readRoutings,
+  routerFiles,
   writeRoutings,
 } from '../../loopback/kept-routing.ts'
 import { countersOf, keepCounts } from './counts.ts'
@@ -86,10 +88,9 @@ class HaproxyRouter implements Router {
     expectName(change.component)
     for (const route of change.add) expectName(route.instance)
     expectPossible(change)
-    await this.#held(async state => {
-      await this.#write(change)
-      await this.#settle(state, change.component)
-    })
+    // Kept before HAProxy's turn comes: components that are new at the same time then share one reload.
+    await exclusively(routerFiles(this.#place.folder).routes, () => this.#write(change))
+    await this.#held(state => this.#settle(state, change.component))
   }
 
   async drain(instance: string, within: number): Promise<number> {

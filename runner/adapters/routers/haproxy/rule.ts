@@ -79,7 +79,7 @@ const head = (component: string, generation: number): string =>
   `^${literal(`${component}:${generation}`)}\\|(?:[^\\n]*\\n)*?`
 
 const cookieNamed = (name: string): string =>
-  `(?i:cookie):\\x20*(?:(?!${literal(name)}=)[^\\x3b\\r\\n]*\\x3b\\x20*)*${literal(name)}=`
+  `(?i:cookie):\\x20*(?:(?!\\x20*${literal(name)}=)[^\\x3b\\r\\n]*\\x3b\\x20*)*${literal(name)}=`
 
 /** Begins every key of a component's generation. */
 export const belongsTo = (entry: Entry, component: string, generation?: number): boolean =>
