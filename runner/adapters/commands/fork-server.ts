@@ -71,7 +71,7 @@ interface Running {
   /** All that it printed is here. */
   closed: boolean
   /** Its group is being ended, or has been. */
-  ending: Promise<readonly number[]> | null
+  ending: 'under-way' | 'done' | null
   timer: NodeJS.Timeout | null
 }
 
@@ -85,12 +85,10 @@ export function startForkServer(
   return script !== null && existsSync(program) ? new Server(run, program, script) : null
 }
 
-/** Beside this module in the source tree, beside the folder of its bundle in a built package. */
+/** Beside this module in the source tree, and beside the bundle that it goes into in a built package. */
 function scriptFile(): string | null {
-  const candidates = ['./fork-server.pl', '../fork-server.pl'].map(file =>
-    fileURLToPath(new URL(file, import.meta.url)),
-  )
-  return candidates.find(file => existsSync(file)) ?? null
+  const file = fileURLToPath(new URL('./fork-server.pl', import.meta.url))
+  return existsSync(file) ? file : null
 }
 
 class Server implements ForkServer {
@@ -235,14 +233,12 @@ class Server implements ForkServer {
   #abort(running: Running): void {
     const { pid, token, start } = running
     if (pid === null || running.ending !== null) return
-    running.ending = endProcesses({ groups: [pid], tokens: [token] }, start.grace)
-    running.ending.then(() => this.#finish(running), running.reject)
+    this.#end(running, endProcesses({ groups: [pid], tokens: [token] }, start.grace))
   }
 
   #exited(running: Running, left: boolean): void {
     if (left && running.ending === null) {
-      running.ending = endLeftoversOf(running.pid!, running.start.grace)
-      running.ending.then(() => this.#finish(running), running.reject)
+      this.#end(running, endLeftoversOf(running.pid!, running.start.grace))
     }
     if (!running.closed) running.timer = setTimeout(() => this.#drop(running), patienceWithPipes)
     this.#finish(running)
@@ -258,17 +254,23 @@ class Server implements ForkServer {
   /** Settles a command that has exited, has handed over what it printed, and has left nothing running. */
   #finish(running: Running): void {
     if (running.exit === null || !running.closed || !this.#running.has(running.id)) return
-    const { ending, exit, start } = running
-    const ended = (): void => running.resolve(endingOf(exit.status))
-    if (ending === null) {
-      this.#settle(running, ended)
-      return
-    }
-    void ending.then(alive => {
-      if (alive.length === 0) forgetChild(start.children.dir, running.pid!)
-      const failure = alive.length > 0 ? notEnded(alive) : unrecordedOf(running)
-      this.#settle(running, failure === null ? ended : () => running.reject(failure))
-    })
+    const { exit, ending, start } = running
+    if (ending === 'under-way') return
+    if (ending === 'done') forgetChild(start.children.dir, running.pid!)
+    const failure = unrecordedOf(running)
+    this.#settle(running, () =>
+      failure === null ? running.resolve(endingOf(exit.status)) : running.reject(failure),
+    )
+  }
+
+  #end(running: Running, ended: Promise<readonly number[]>): void {
+    running.ending = 'under-way'
+    const fail = (error: unknown): void => this.#settle(running, () => running.reject(error))
+    ended.then(alive => {
+      running.ending = 'done'
+      if (alive.length > 0) fail(notEnded(alive))
+      else this.#finish(running)
+    }, fail)
   }
 
   #settle(running: Running, tell: () => void): void {

@@ -2,7 +2,7 @@
  * One command from its start to the end of the last process that it started.
  *
  * Role: starts a program in a process group of its own and sees to its end. Boundary: knows neither zx nor
- * output; gives zx the function with which it starts programs.
+ * output; gives zx, and whoever else starts programs in this process, the function to do it with.
  *
  *       started ── the program exits ──▶ what is left of its group is ended ──▶ over
  *          └────── the signal aborts ──▶ the group, and whoever carries the node's token, is ended ──▶ over

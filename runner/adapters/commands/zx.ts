@@ -1,5 +1,5 @@
 /**
- * The one door to zx: loaded when the first command runs, and set up so that nothing of it is left to chance.
+ * The one door to zx: loaded when a step first asks for its `$`, and set up so that nothing of it is left to chance.
  *
  * zx by itself takes settings from the environment (`ZX_…`), looks for bash, and starts it with a socket for
  * stdin, at which bash may read `~/.bashrc`. So every setting is given here: plain `sh`, no prefix, stdin
