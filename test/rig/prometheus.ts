@@ -82,7 +82,7 @@ const config = {
 
 /** What Prometheus asks, and the labels that all series of it get. */
 export interface Target {
-  readonly exporter: Exporter
+  readonly exporter: Pick<Exporter, 'target'>
   readonly labels: Readonly<Record<string, string>>
 }
 
