@@ -3,10 +3,11 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { waitUntil } from '../../runner/adapters/loopback/process-table.ts'
 import { localStatus, renderLocalStatus } from '../../runner/adapters/platforms/local/status.ts'
 import { localStop, renderStopped } from '../../runner/adapters/platforms/local/stop.ts'
 import type { ReleaseError } from '../../src/errors.ts'
-import type { Revision } from '../../src/plan/plan.ts'
+import { ALL_STABLE, type Revision, type Side } from '../../src/plan/plan.ts'
 import type { Desired, Holder, PlatformContext } from '../../src/run/ports.ts'
 import { type LocalRig, localRig, processesWith } from '../contract/local-rig.ts'
 
@@ -199,6 +200,45 @@ describe('failures say what, where and what last', () => {
 })
 
 describe('the gateway', () => {
+  test('killed, it comes back with the same traffic, by whatever asks it first', async () => {
+    await converge('divided', one)
+    await rig.platform.converge(desired('divided', two, { side: 'canary' }), context())
+    const traffic = { ...ALL_STABLE, canary: 100 }
+    await rig.platform.shift(rig.environment, 'divided', traffic, context())
+    const { environments } = await localStatus(rig.home)
+    const { gateway } = environments.find(each => each.environment === rig.environment)!
+    process.kill(gateway!.pid, 'SIGKILL')
+    const observed = await rig.platform.observe(rig.environment, 'divided')
+    expect(observed.traffic).toEqual(traffic)
+    expect(observed.instances.map(({ side, routed }) => [side, routed])).toEqual([
+      ['stable', true],
+      ['canary', true],
+    ])
+    expect(JSON.parse(await ask('divided', '/'))).toMatchObject({ version: '2.0.0' })
+  })
+
+  test('tells Prometheus of sides, weights and copies', async () => {
+    await converge('told-of', one)
+    await rig.platform.converge(desired('told-of', two, { side: 'canary' }), context())
+    const traffic = { ...ALL_STABLE, canary: 0, mirror: 100 }
+    await rig.platform.shift(rig.environment, 'told-of', traffic, context())
+    await ask('told-of', '/')
+    const lines = async () =>
+      (await (await fetch(`${await rig.platform.gateway(rig.environment)}/-/metrics`)).text()).split('\n')
+    const canary = 'component="told-of",side="canary",version="2.0.0",slot="0"'
+    const mirrored = `release_gateway_mirrored_total{${canary}} 1`
+    expect(await waitUntil(async () => (await lines()).includes(mirrored), 20_000)).toBe(true)
+    expect(await lines()).toEqual(
+      expect.arrayContaining([
+        // The versions differ, and they are in the answers.
+        `release_gateway_mismatched_total{${canary}} 1`,
+        'release_gateway_requests_total{component="told-of",side="stable",version="1.0.0",slot="0",code="200"} 1',
+        'release_gateway_weight{component="told-of",side="stable"} 100',
+        'release_gateway_weight{component="told-of",side="canary"} 0',
+      ]),
+    )
+  })
+
   test('killed in the middle of a change, it is started again and the change is finished', async () => {
     await converge('kept-going', one)
     const { environments } = await localStatus(rig.home)
@@ -272,6 +312,39 @@ describe('status and stop', () => {
       })
       const next = await own.platform.lock(own.environment, 'shop', { ...holder(), run: 'phoenix-3.0.0-2' })
       expect(next).toMatchObject({ type: 'acquired', fence: lock.fence + 1 })
+    } finally {
+      await own.dispose()
+    }
+  })
+
+  test('show sides and weights, and stop them all', async () => {
+    const own = await localRig()
+    try {
+      const [first, second] = [await own.revision('1.0.0'), await own.revision('2.0.0')]
+      const order = (side: Side, revision: Revision) => ({
+        ...desired('shop', revision, { side }),
+        environment: own.environment,
+      })
+      await own.platform.converge(order('stable', first), context())
+      await own.platform.converge(order('canary', second), context())
+      const traffic = { ...ALL_STABLE, canary: 25, sticky: 'side', carried: true }
+      await own.platform.shift(own.environment, 'shop', traffic, context())
+      expect(plain(renderLocalStatus(await localStatus(own.home)), own)).toMatchInlineSnapshot(`
+        "contract / ENVIRONMENT   gateway http://127.0.0.1:PORT (process PID)
+          shop
+            traffic: canary 25 %, callers kept by the cookie side, sides carried on
+            slot 0   1.0.0   healthy, gets traffic   http://127.0.0.1:PORT   process PID
+            canary 0   2.0.0   healthy, gets traffic   http://127.0.0.1:PORT   process PID
+        "
+      `)
+      const stopped = renderStopped(await localStop(own.home))
+      expect(plain(stopped, own)).toBe('contract / ENVIRONMENT: stopped shop (2), the gateway\n')
+      expect(await own.processes()).toEqual([])
+      // Nothing is started only to be asked what runs, or to be stopped again.
+      const { instances, traffic: left } = await own.platform.observe(own.environment, 'shop')
+      expect([instances, left]).toEqual([[], ALL_STABLE])
+      const again = renderStopped(await localStop(own.home))
+      expect(plain(again, own)).toBe('contract / ENVIRONMENT: nothing ran\n')
     } finally {
       await own.dispose()
     }
