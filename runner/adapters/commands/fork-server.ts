@@ -30,7 +30,7 @@ import {
   unrecordable,
 } from './children.ts'
 import type { Ending, Start } from './launch.ts'
-import { defaultGrace, endProcesses, tokenVariable } from './process-group.ts'
+import { endProcesses, tokenVariable } from './process-group.ts'
 import { createReader, encodeFrame, entriesOf, fits, type Said } from './server-frames.ts'
 import { signalName } from './signal-name.ts'
 import { type ChildrenOptions, endLeftoversOf, patienceWithPipes } from './supervise.ts'
@@ -292,7 +292,8 @@ class Server implements ForkServer {
   async #cutOff(cut: readonly Running[]): Promise<void> {
     const groups = cut.flatMap(({ pid, exit }) => (pid === null || exit !== null ? [] : [pid]))
     const tokens = [starterTokenOf(this.#run), ...cut.map(({ token }) => token)]
-    const alive = await endProcesses({ groups, tokens }, defaultGrace)
+    const grace = Math.max(...cut.map(({ start }) => start.grace))
+    const alive = await endProcesses({ groups, tokens }, grace)
     for (const running of cut) {
       const { dir } = running.start.children
       if (alive.length === 0) forgetToken(dir, running.token)
