@@ -3,13 +3,15 @@
  *
  *  PM1. The window of a query is the meter's interval, and at least as long as two scrapes need: three times the scrape
  *       interval of the targets that are asked about, one of which is what a scrape itself may take. It never reaches
- *       back before the meter was opened; until there is time for two scrapes since then, there is no data.
+ *       back before the meter was opened; until there is time for two scrapes since then, there is no data. Of a server
+ *       that does not tell how often it scrapes (`/api/v1/targets`), the interval is the window.
  *  PM2. Prometheus holds on to the last rate of a target that has died, until it leaves the window. So each reading
  *       asks for `up` too: a target that is down and whose series are in the window makes the reading an error, and
  *       where nothing is in the window any more, so does one that was there in the last five minutes.
  *       Only series with `job` and `instance` can be traced to a target: those of recording rules cannot, nor what a
  *       target that was never reached would have shown. Of these there is no data.
- *  PM3. Windows that overlap count no request twice: requests are the rate times what has passed since the last reading.
+ *  PM3. Windows that overlap count no request twice: requests are the rate times what has passed since the last reading,
+ *       and what is less than a whole one counts with the next.
  *  PM4. A query for latency, default or the team's own, comes to seconds, as Prometheus's conventions ask for.
  */
 import { ReleaseError } from '../../../src/errors.ts'
@@ -44,9 +46,9 @@ export function openPrometheusMeter(request: PrometheusMeterRequest, context: Me
   const windows = createWindows(request, server, now())
   const tally = createTally(now())
   return framed(context, async signal => {
-    const asking = { at: now(), signal }
+    const at = now()
+    const asking = { at, signal }
     const window = await windows.at(asking)
-    const { at } = asking
     const asked = queriesFor(request, window ?? request.interval)
     if (window === null) {
       await refuseDead(server, asked.value, request.interval, asking)
