@@ -11,7 +11,7 @@ export interface MetricsOptions {
   readonly platform: (environment: string) => Platform
   readonly secrets: Pick<Secrets, 'resolve' | 'scrub'>
   readonly commands: Commands
-  /** Milliseconds since 1970; never goes back. */
+  /** Milliseconds since 1970. */
   readonly now: () => number
   readonly fetch?: typeof fetch
   /** How long one reading may take, in milliseconds. */
@@ -27,13 +27,22 @@ const defaultTimeout = 10_000
  * a source that does not answer is what the readings say.
  */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { secrets, now } = options
-  const context: MeterContext = { secrets, now, timeout: options.timeout ?? defaultTimeout }
+  const { secrets, timeout = defaultTimeout } = options
   return {
     open: async (request, signal) => {
       if (signal.aborted) throw stopped()
+      const context: MeterContext = { secrets, timeout, now: forwards(options.now) }
       return openMeter(request, { options, context }, signal)
     },
+  }
+}
+
+/** Measurements are judged in the order of their times, which therefore never go back with the wall clock. */
+function forwards(now: () => number): () => number {
+  let latest = Number.NEGATIVE_INFINITY
+  return () => {
+    latest = Math.max(latest, now())
+    return latest
   }
 }
 

@@ -126,6 +126,15 @@ describe('the router', () => {
     expect(await read(meter)).toMatchObject({ value: 0, requests: 10 })
   })
 
+  test('has no time that goes back, although the wall clock does', async () => {
+    const times = [5000, 9000, 7000, 9500]
+    const platform = lookingAt([], [row(10, 0)], [row(20, 0)])
+    const meter = await open({ measure: { kind: 'throughput' }, platform, now: () => times.shift() ?? 9500 })
+    const [first, second] = [await read(meter), await read(meter)]
+    expect(first.at).toBe(9000)
+    expect(second.at).toBeGreaterThanOrEqual(9000)
+  })
+
   test('knows what processes use', async () => {
     const usage = (cpuSeconds: number): Usage => ({
       side: 'canary',
