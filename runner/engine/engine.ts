@@ -13,7 +13,7 @@
  */
 import { StateError } from '../../src/errors.ts'
 import { judgeDecision, type OpenApproval } from '../../src/run/approvals.ts'
-import { type Command, decide, isWatching } from '../../src/run/decide.ts'
+import { type Command, decide } from '../../src/run/decide.ts'
 import { readDecision } from '../../src/run/decision.ts'
 import type { Outcome, RunEvent, Unstamped } from '../../src/run/events.ts'
 import { evolve } from '../../src/run/evolve.ts'
@@ -25,7 +25,7 @@ import type {
   Signatures,
   SignedDecision,
 } from '../../src/run/ports.ts'
-import { isEnded, type RunState, type Work } from '../../src/run/state.ts'
+import { isEnded, isWatching, type RunState, setInFlight, type Work } from '../../src/run/state.ts'
 import { undecidedComponents } from '../../src/run/traffic.ts'
 
 /** One attempt at a node, as the performer is asked for it. */
@@ -267,7 +267,7 @@ class Engine {
     this.#tick(events)
     for (const event of events) this.#evolve(event)
     if (key.startsWith('decision/')) this.#deciding = false
-    if (work !== undefined && events.length === 0) work.inFlight = false
+    if (work !== undefined && events.length === 0) setInFlight(this.#state, work, false)
     this.#nextDecision()
   }
 
@@ -277,7 +277,7 @@ class Engine {
     this.#open.delete(key)
     if (work === undefined) return
     if ('until' in work.status) this.#clock = Math.max(this.#clock, work.status.until ?? 0)
-    work.inFlight = false
+    setInFlight(this.#state, work, false)
     this.#release(work.key)
   }
 

@@ -10,8 +10,11 @@
  *  P4. Paths are relative to the project's folder; a secret is a reference, never a value.
  */
 import type { Span } from '../diagnostic.ts'
-import type { Condition } from '../judge/condition.ts'
-import type { Unit } from '../judge/unit.ts'
+import type { MeasureTarget, PlanMetric } from './metric.ts'
+import type { PlanRouter, Traffic } from './traffic.ts'
+
+export type * from './metric.ts'
+export * from './traffic.ts'
 
 /** Lower-case hexadecimal sha256. */
 export type Sha256 = string
@@ -93,81 +96,6 @@ export interface PlanEnvironment {
 
 /** `cluster` scopes environments: definitions that name the same cluster share its environments. */
 export type PlanPlatform = { readonly kind: 'local'; readonly cluster: string; readonly router?: PlanRouter }
-
-/** What divides an environment's requests; left out: the local platform's own gateway. */
-export type PlanRouter = { readonly kind: 'gateway' } | { readonly kind: 'haproxy' }
-
-/**
- * Which instances of a component: those that its callers are on, those of the new revision that are tried beside
- * them, and those of the old one that were started with the new for a fair comparison.
- */
-export type Side = 'stable' | 'canary' | 'baseline'
-
-/** How a component's requests are divided between its sides. The stable side gets what is left. */
-export interface Traffic {
-  /** Percent of requests, 0 to 100. */
-  readonly canary: number
-  /** Percent of requests, 0 to 100. */
-  readonly baseline: number
-  /** Requests that go to the canary whatever its weight. */
-  readonly match: readonly TrafficMatch[]
-  /** A caller stays on the side that it was given first, by a cookie of this name; null: each request is drawn anew. */
-  readonly sticky: string | null
-  /** Percent of the stable side's requests that the canary gets a copy of; its answers are compared and thrown away. */
-  readonly mirror: number
-  /** The side is decided once, at the edge, and carried on by the services in {@link SIDE_HEADER}. */
-  readonly carried: boolean
-}
-
-export type TrafficMatch =
-  | { readonly kind: 'header'; readonly name: string; readonly value: string }
-  | { readonly kind: 'cookie'; readonly name: string; readonly value: string }
-
-/** Carries the side that was decided at the edge, from hop to hop. */
-export const SIDE_HEADER = 'x-release-side'
-
-export const ALL_STABLE: Traffic = {
-  canary: 0,
-  baseline: 0,
-  match: [],
-  sticky: null,
-  mirror: 0,
-  carried: false,
-}
-
-/** What a router can do; a strategy that needs more is refused when it is compiled. */
-export interface RouterCapabilities {
-  readonly weights: boolean
-  readonly headers: boolean
-  readonly cookies: boolean
-  readonly sticky: boolean
-  readonly mirroring: boolean
-  readonly carried: boolean
-  /** It knows how long answers took, as a histogram. */
-  readonly latency: boolean
-}
-
-/** By kind, since a plan is compiled without asking a router. */
-export const ROUTER_CAPABILITIES: Readonly<Record<PlanRouter['kind'], RouterCapabilities>> = {
-  gateway: {
-    weights: true,
-    headers: true,
-    cookies: true,
-    sticky: true,
-    mirroring: true,
-    carried: true,
-    latency: true,
-  },
-  haproxy: {
-    weights: true,
-    headers: true,
-    cookies: true,
-    sticky: true,
-    mirroring: false,
-    carried: true,
-    latency: false,
-  },
-}
 
 export type PlanSecret =
   | { readonly name: string; readonly from: 'env'; readonly variable: string }
@@ -398,14 +326,6 @@ export interface AnalyseOperation {
   readonly decides: string | null
 }
 
-/** What is measured: a component's requests on one side, or on all of them. */
-export interface MeasureTarget {
-  readonly environment: string
-  readonly component: string
-  readonly side: Side | 'all'
-  readonly version: string
-}
-
 /** The canary's instances become the stable ones; the old ones are drained and ended. */
 export interface PromoteOperation {
   readonly kind: 'promote'
@@ -421,72 +341,6 @@ export interface RemoveOperation {
   readonly kind: 'remove'
   readonly side: 'canary' | 'baseline'
 }
-
-/** What is measured and what it has to be. */
-export interface PlanMetric {
-  /** As people call it, unique in its analysis: `error rate`, `latency p95`. */
-  readonly name: string
-  readonly unit: Unit
-  readonly measure: PlanMeasure
-  readonly provider: PlanProvider
-  readonly expected: PlanExpectation
-  readonly interval: Millis
-  readonly delay: Millis
-  /** So many measurements may fail. */
-  readonly failureLimit: number
-  /** So many errors of the provider in a row may happen. */
-  readonly consecutiveErrorLimit: number
-  /** No verdict before it rests on so many requests. */
-  readonly minRequests: number
-  readonly noData: 'fail' | 'hold' | 'ignore'
-}
-
-export type PlanExpectation =
-  /** Each measurement has to meet it. */
-  | { readonly kind: 'condition'; readonly condition: Condition }
-  /**
-   * The measurements of the canary are compared with those of the side beside it, as distributions: a difference in the
-   * bad direction that is larger than `tolerance` (a fraction of the other side's) and is no chance at `confidence` is a failure; too few
-   * measurements to see one are no verdict.
-   */
-  | {
-      readonly kind: 'comparison'
-      readonly with: 'stable' | 'baseline'
-      readonly direction: 'increase' | 'decrease' | 'either'
-      readonly tolerance: number
-      readonly confidence: number
-    }
-
-export type PlanMeasure =
-  /** Share of requests answered with 500 or more, or not at all. */
-  | { readonly kind: 'error-rate' }
-  /** Share of requests that an instance answered, whatever it said: no broken connection, no answer in time. */
-  | { readonly kind: 'availability' }
-  /** Requests a second. */
-  | { readonly kind: 'throughput' }
-  | { readonly kind: 'latency'; readonly quantile: number }
-  /** Share of mirrored requests whose answer differed. */
-  | { readonly kind: 'mismatch' }
-  /** Processors in use by the instances, the most of any one of them: 1 is one whole processor. */
-  | { readonly kind: 'cpu' }
-  /** Resident memory of the instances in bytes, the most of any one of them. */
-  | { readonly kind: 'memory' }
-  /** `{component}`, `{environment}`, `{side}`, `{version}` and `{window}` are filled in. */
-  | { readonly kind: 'promql'; readonly query: string }
-  /** A number in a JSON document: `pointer` is a JSON Pointer (RFC 6901). `url` is filled in as `promql` is. */
-  | { readonly kind: 'json'; readonly url: EnvValue; readonly pointer: string }
-  /** The last line that a command prints is the number; nothing printed is no data. */
-  | { readonly kind: 'command'; readonly command: PlanCommand }
-
-export type PlanProvider =
-  /** What the environment's router counts, and what the platform knows of its processes. */
-  | { readonly kind: 'router' }
-  /** `queries` replace those that the named measures ask by default. */
-  | {
-      readonly kind: 'prometheus'
-      readonly url: EnvValue
-      readonly queries: Readonly<Partial<Record<PlanMeasure['kind'], string>>>
-    }
 
 /** Has no effect: stands for "all of these", so that two wide groups need not name each other's every node. */
 export interface JoinOperation {

@@ -15,7 +15,7 @@ import { isApproved } from './approvals.ts'
 import type { Outcome, RollbackScope, Unstamped } from './events.ts'
 import { fallingWith, isOf, judgeFailure, matesOf } from './policy.ts'
 import { computeRollback } from './rollback.ts'
-import { type Containment, isEnded, type RunState, type Work } from './state.ts'
+import { type Containment, isEnded, isWatching, type RunState, setInFlight, type Work } from './state.ts'
 import { undecidedComponents } from './traffic.ts'
 
 export type Command =
@@ -66,10 +66,9 @@ function duties(state: RunState): Unstamped[] {
 
 function granted(state: RunState): Unstamped[] {
   const events: Unstamped[] = []
-  for (const work of state.active) {
+  for (const work of state.asking) {
     const { operation } = work.node
-    if (operation.kind !== 'approval' || work.status.type !== 'waiting' || state.cancelling.has(work))
-      continue
+    if (operation.kind !== 'approval' || state.cancelling.has(work)) continue
     const given = state.given.get(work.key) ?? []
     if (!isApproved(operation.from, given)) continue
     const by = given.map(g => `${g.person} as ${g.role}`)
@@ -133,8 +132,8 @@ function rollbacksDone(state: RunState): Unstamped[] {
 /** What is not in flight although it is under way: after a crash, or because its time has come. */
 function revive(state: RunState, now: number): Command[] {
   const commands: Command[] = []
-  for (const work of state.active) {
-    if (!work.inFlight && heldBecause(state, work) === null) commands.push(...reviveOne(state, work, now))
+  for (const work of [...state.resting].sort((a, b) => a.order - b.order)) {
+    if (heldBecause(state, work) === null) commands.push(...reviveOne(state, work, now))
   }
   return commands
 }
@@ -146,21 +145,26 @@ function reviveOne(state: RunState, work: Work, now: number): Command[] {
     case 'running':
       if (state.stop === 'interrupt' || state.aborted) return []
       if (!canRecover(work)) return [uncertain(work)]
-      return [start(work, { type: 'perform', work, attempt: work.attempts + 1, recover: true })]
+      return [start(state, work, { type: 'perform', work, attempt: work.attempts + 1, recover: true })]
     case 'retrying':
-      if (status.until > now) return [start(work, { type: 'sleep', work, until: status.until })]
-      work.inFlight = true
+      if (status.until > now) return [start(state, work, { type: 'sleep', work, until: status.until })]
+      setInFlight(state, work, true)
       work.due = true
       state.ready.push(work)
       return []
     case 'waiting':
       if (status.until === null || status.until > now) {
-        return [start(work, waitFor(work, status.for, status.until))]
+        return [start(state, work, waitFor(work, status.for, status.until))]
       }
       if (operation.kind !== 'approval') return [{ type: 'record', events: [succeeded(work, null, null)] }]
       state.cancelling.add(work)
       return [
-        start(work, { type: 'conclude', work, until: status.until, events: [expired(work, operation.name)] }),
+        start(state, work, {
+          type: 'conclude',
+          work,
+          until: status.until,
+          events: [expired(work, operation.name)],
+        }),
       ]
     case 'pending':
     case 'succeeded':
@@ -198,8 +202,8 @@ const canRecover = (work: Work): boolean => {
   return operation.idempotent || operation.observable
 }
 
-function start(work: Work, command: Command): Command {
-  work.inFlight = true
+function start(state: RunState, work: Work, command: Command): Command {
+  setInFlight(state, work, true)
   work.due = false
   return command
 }
@@ -214,6 +218,7 @@ function heldBecause(state: RunState, work: Work): string | null {
 
 /** What may not go on: what only waits ends now; a rollback of everything also ends what runs. */
 function hold(state: RunState): Command[] {
+  if (state.halt === null && state.stop !== 'cancel' && state.containments.length === 0) return []
   const commands: Command[] = []
   const events: Unstamped[] = []
   for (const work of state.active) {
@@ -235,7 +240,7 @@ function launch(state: RunState, now: number): Command[] {
   if (state.stop === 'interrupt' || state.aborted) return []
   const commands: Command[] = []
   const leftOut: Unstamped[] = []
-  let running = effectsInFlight(state)
+  let running = state.working.size
   for (let work = state.ready.peek(); work !== undefined; work = state.ready.peek()) {
     const free = isFree(work) || isWatching(work)
     if (mayStart(state, work)) {
@@ -246,7 +251,7 @@ function launch(state: RunState, now: number): Command[] {
       }
       if (!free && running >= state.plan.concurrency) break
       if (!free) running += 1
-      commands.push(...begin(work, now))
+      commands.push(...begin(state, work, now))
     }
     state.ready.pop()
   }
@@ -260,10 +265,6 @@ function launch(state: RunState, now: number): Command[] {
  */
 const isLeftOut = (state: RunState, work: Work): boolean =>
   work.rollback === null && !state.selection.includes(work.node)
-
-/** Looks and changes nothing: it takes nobody's place, and is not waited for when nothing may go on. */
-export const isWatching = (work: Work): boolean =>
-  work.rollback === null && work.node.operation.kind === 'analyse'
 
 const isFree = (work: Work): boolean =>
   work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
@@ -281,40 +282,37 @@ function mayStart(state: RunState, work: Work): boolean {
   return due && heldBecause(state, work) === null
 }
 
-function begin(work: Work, now: number): Command[] {
+function begin(state: RunState, work: Work, now: number): Command[] {
   const { operation } = work.node
   if (isFree(work)) {
     switch (operation.kind) {
       case 'join':
-        return [start(work, { type: 'record', events: [succeeded(work, null, null)] })]
+        return [start(state, work, { type: 'record', events: [succeeded(work, null, null)] })]
       case 'wait':
-        return wait(work, 'time', now + operation.duration)
+        return wait(state, work, 'time', now + operation.duration)
       case 'approval':
-        return wait(work, 'person', operation.expires === null ? null : now + operation.expires)
+        return wait(state, work, 'person', operation.expires === null ? null : now + operation.expires)
     }
   }
-  return [start(work, { type: 'perform', work, attempt: work.attempts + 1, recover: false })]
+  return [start(state, work, { type: 'perform', work, attempt: work.attempts + 1, recover: false })]
 }
 
-const wait = (work: Work, what: 'person' | 'time', until: number | null): Command[] => [
+const wait = (state: RunState, work: Work, what: 'person' | 'time', until: number | null): Command[] => [
   { type: 'record', events: [{ type: 'node-waiting', node: work.key, for: what, until }] },
-  start(work, waitFor(work, what, until)),
+  start(state, work, waitFor(work, what, until)),
 ]
 
-const effectsInFlight = (state: RunState): number => {
-  let count = 0
+/** Whether anything is in flight whose end is to be waited for. */
+function isInFlight(state: RunState): boolean {
   for (const work of state.active) {
-    if (work.inFlight && work.status.type === 'running' && !isWatching(work)) count += 1
+    if (work.inFlight && (work.status.type === 'running' || state.cancelling.has(work))) return true
   }
-  return count
+  return false
 }
 
 /** Nothing to start: is the run at an end, or what does it wait for? */
 function rest(state: RunState): readonly Command[] {
-  const busy = [...state.active].some(
-    work => work.inFlight && (work.status.type === 'running' || state.cancelling.has(work)),
-  )
-  if (busy) return []
+  if (isInFlight(state)) return []
   if (state.stop === 'interrupt') return [{ type: 'leave' }]
   const rollbackLeft = state.rollbacks.some(rollback => !rollback.finished)
   if (state.aborted && rollbackLeft) return [{ type: 'leave' }]

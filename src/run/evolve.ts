@@ -14,7 +14,9 @@ import {
   newWork,
   type RollbackState,
   type RunState,
+  reindex,
   type Status,
+  setInFlight,
   type Work,
 } from './state.ts'
 
@@ -122,7 +124,7 @@ function attach(state: RunState): RunState {
   if (state.stop === 'interrupt') state.stop = null
   state.aborted = false
   for (const work of state.active) {
-    work.inFlight = false
+    setInFlight(state, work, false)
     if (work.status.type === 'running') work.interrupted = true
   }
   return state
@@ -131,6 +133,7 @@ function attach(state: RunState): RunState {
 function enter(state: RunState, work: Work, status: Status): RunState {
   work.status = status
   state.active.add(work)
+  reindex(state, work)
   return state
 }
 
@@ -141,6 +144,7 @@ function end(state: RunState, work: Work, status: Status): RunState {
   work.interrupted = false
   state.active.delete(work)
   state.cancelling.delete(work)
+  reindex(state, work)
   if (!first) return state
   if (work.rollback === null) state.left -= 1
   else endRollbackWork(state, work)
@@ -273,6 +277,7 @@ function reopen(state: RunState, work: Work): RunState {
   work.inFlight = false
   work.value = null
   state.active.delete(work)
+  reindex(state, work)
   if (ended) {
     state.left += 1
     for (const dependent of work.dependents) dependent.open += 1
@@ -309,4 +314,5 @@ function reopenQuietly(state: RunState, work: Work): void {
   work.undone = false
   work.inFlight = false
   state.active.delete(work)
+  reindex(state, work)
 }

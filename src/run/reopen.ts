@@ -28,6 +28,7 @@ export function reopenableNodes(state: RunState): readonly string[] {
 /** It has no effect of its own that lasts, and means nothing without what it follows. */
 function isOfWhatItFollows({ node }: Work): boolean {
   const { kind } = node.operation
-  if (kind === 'wait') return node.component !== undefined || node.lockstep !== undefined
+  // In the middle of a canary: what people gave still counts, but not before what they have seen is there again.
+  if (kind === 'wait' || kind === 'approval') return node.component !== undefined || node.lockstep !== undefined
   return kind === 'analyse' || kind === 'remove' || kind === 'join'
 }

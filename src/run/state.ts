@@ -100,6 +100,12 @@ export interface RunState {
   readonly toSkip: { readonly work: Work; readonly because: string }[]
   /** Works whose status is running, retrying, waiting or uncertain. */
   readonly active: Set<Work>
+  /** Of these: what this runner has not asked of its ground. Kept by {@link reindex}. */
+  readonly resting: Set<Work>
+  /** Of these: effects that run and take a place of the plan's concurrency. Kept by {@link reindex}. */
+  readonly working: Set<Work>
+  /** Of these: approvals that wait for people. Kept by {@link reindex}. */
+  readonly asking: Set<Work>
   /** Works that were told to stop and have not ended yet. */
   readonly cancelling: Set<Work>
   selection: Selection
@@ -163,6 +169,9 @@ export function initialState(plan: Plan): RunState {
     ready: new ReadyQueue<Work>(),
     toSkip: [],
     active: new Set(),
+    resting: new Set(),
+    working: new Set(),
+    asking: new Set(),
     cancelling: new Set(),
     selection: selectNodes(plan, null),
     run: '',
@@ -183,6 +192,30 @@ export function initialState(plan: Plan): RunState {
     left: plan.nodes.length,
     done: 0,
   }
+}
+
+/** Looks and changes nothing: it takes nobody's place, and is not waited for when nothing may go on. */
+export const isWatching = (work: Work): boolean =>
+  work.rollback === null && work.node.operation.kind === 'analyse'
+
+/** Puts a work where its status and `inFlight` say: to be called whenever one of these has changed. */
+export function reindex(state: RunState, work: Work): void {
+  const active = state.active.has(work)
+  const { status, inFlight } = work
+  put(state.resting, work, active && !inFlight)
+  put(state.working, work, active && inFlight && status.type === 'running' && !isWatching(work))
+  const asks = active && status.type === 'waiting' && work.node.operation.kind === 'approval'
+  put(state.asking, work, asks)
+}
+
+function put(set: Set<Work>, work: Work, belongs: boolean): void {
+  if (belongs) set.add(work)
+  else set.delete(work)
+}
+
+export function setInFlight(state: RunState, work: Work, inFlight: boolean): void {
+  work.inFlight = inFlight
+  reindex(state, work)
 }
 
 export const isEnded = (status: Status): boolean => {

@@ -6,7 +6,7 @@
 import { type Command, decide } from '../../src/run/decide.ts'
 import type { RunEvent, Unstamped } from '../../src/run/events.ts'
 import { evolve } from '../../src/run/evolve.ts'
-import { initialState, type RunState, type Work } from '../../src/run/state.ts'
+import { initialState, type RunState, setInFlight, type Work } from '../../src/run/state.ts'
 import { planOf, type Sketch, type SketchNode } from '../properties/sketch.ts'
 
 export interface Script {
@@ -78,7 +78,7 @@ export class Driver {
           break
         case 'sleep':
           this.#now = Math.max(this.#now, command.until)
-          command.work.inFlight = false
+          setInFlight(this.state, command.work, false)
           break
         case 'ask':
           break
