@@ -315,7 +315,11 @@ export function compare(measure: Measure, options: ComparisonOptions = {}): Metr
 }
 
 export interface PrometheusOptions {
-  /** Queries of one's own for the named measures, where the usual metric names do not hold. */
+  /**
+   * Queries of one's own for the named measures, where the usual metric names do not hold; filled in as {@link promql}'s
+   * are, and `{quantile}` for latency, which is read in seconds as Prometheus has it. What counts requests for `error-rate` and
+   * `availability` is `throughput`.
+   */
   readonly queries?: Readonly<Partial<Record<NamedMeasure, string>>>
 }
 

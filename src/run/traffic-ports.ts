@@ -56,9 +56,9 @@ export interface Counters {
   readonly version: string
   /** Requests answered, by an instance or by the router in its place. */
   readonly requests: number
-  /** Of these: answered with a status of 500 or more. */
+  /** Of these: answered with a status of 500 or more, by an instance or by the router in its place. */
   readonly errors: number
-  /** Of these: not answered by any instance (no connection, broken, no answer in time). */
+  /** Of the errors: those that no instance answered (no connection, broken, no answer in time). */
   readonly unanswered: number
   /** Sum of the times from the whole request to its whole answer, in seconds; null where the router does not know. */
   readonly seconds: number | null
