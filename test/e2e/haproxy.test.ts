@@ -2,6 +2,8 @@
  * HAProxy beyond what every router promises: what is lost by shifts, reloads and kills, what is repaired, what goes
  * through, and what is said where it cannot be had.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -249,6 +251,50 @@ describe('killed', () => {
     expect(await router.routing(component)).toEqual(before)
     expect(await (await ask(`/${component}/`)).body.json()).toEqual({ version: '2.0.0' })
   })
+})
+
+/** Shifts its component up and down without end. */
+const SHIFTING = `
+import { haproxyRouter } from ${JSON.stringify(path.resolve('runner/adapters/routers/haproxy/haproxy.ts'))}
+const [folder, component] = process.argv.slice(1)
+const router = haproxyRouter({ folder })
+const traffic = { canary: 0, baseline: 0, match: [], sticky: null, mirror: 0, carried: false }
+for (let round = 1; ; round += 1) {
+  await router.change({ component, fence: round, add: [], remove: [], traffic: { ...traffic, canary: round % 100 } })
+  console.log(round)
+}`
+
+test('runners that steer at once come in turn, and one that is killed leaves its component whole', async () => {
+  const runners = await Promise.all(
+    Array.from({ length: 2 }, async () => {
+      const component = newName()
+      const routes = [
+        routeTo(await instance(saying('1.0.0'))),
+        routeTo(await instance(saying('2.0.0')), { side: 'canary' }),
+      ]
+      await add(component, routes)
+      const child = spawn(process.execPath, ['--input-type=module', '-e', SHIFTING, folder, component], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      let said = ''
+      child.stdout.setEncoding('utf8').on('data', chunk => {
+        said += String(chunk)
+      })
+      return { component, routes, child, last: () => Number(said.trimEnd().split('\n').at(-1)) }
+    }),
+  )
+  expect(await waitUntil(() => runners.every(({ last }) => last() >= 10), 2 * LONG)).toBe(true)
+  for (const { child } of runners) {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  }
+  for (const { component, routes, last } of runners) {
+    const { fence, traffic, routes: routed } = await router.routing(component)
+    // What was said to be done is done; the one that was under way may be.
+    expect([last(), last() + 1]).toContain(fence)
+    expect(traffic.canary).toBe(fence % 100)
+    expect(routed).toEqual(routes)
+  }
 })
 
 describe('what goes through', () => {
