@@ -15,7 +15,15 @@ import { isApproved } from './approvals.ts'
 import type { Outcome, RollbackScope, Unstamped } from './events.ts'
 import { fallingWith, isOf, judgeFailure, matesOf } from './policy.ts'
 import { computeRollback } from './rollback.ts'
-import { type Containment, isEnded, isWatching, type RunState, setInFlight, type Work } from './state.ts'
+import {
+  type Containment,
+  isEnded,
+  isFree,
+  isWatching,
+  type RunState,
+  setInFlight,
+  type Work,
+} from './state.ts'
 import { undecidedComponents } from './traffic.ts'
 
 export type Command =
@@ -241,19 +249,17 @@ function launch(state: RunState, now: number): Command[] {
   const commands: Command[] = []
   const leftOut: Unstamped[] = []
   let running = state.working.size
-  for (let work = state.ready.peek(); work !== undefined; work = state.ready.peek()) {
-    const free = isFree(work) || isWatching(work)
-    if (mayStart(state, work)) {
-      if (isLeftOut(state, work)) {
-        leftOut.push({ type: 'node-skipped', node: work.key, because: 'only' })
-        state.ready.pop()
-        continue
-      }
-      if (!free && running >= state.plan.concurrency) break
-      if (!free) running += 1
-      commands.push(...begin(state, work, now))
+  for (;;) {
+    const work = state.ready.peek({ placesLeft: running < state.plan.concurrency })
+    if (work === undefined) break
+    state.ready.take(work)
+    if (!mayStart(state, work)) continue
+    if (isLeftOut(state, work)) {
+      leftOut.push({ type: 'node-skipped', node: work.key, because: 'only' })
+      continue
     }
-    state.ready.pop()
+    if (!isFree(work) && !isWatching(work)) running += 1
+    commands.push(...begin(state, work, now))
   }
   if (leftOut.length > 0) commands.push({ type: 'record', events: leftOut })
   return commands
@@ -265,9 +271,6 @@ function launch(state: RunState, now: number): Command[] {
  */
 const isLeftOut = (state: RunState, work: Work): boolean =>
   work.rollback === null && !state.selection.includes(work.node)
-
-const isFree = (work: Work): boolean =>
-  work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
 
 /**
  * C1. What may not start stays as it is: a resume folds the journal anew and finds it again.

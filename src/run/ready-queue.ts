@@ -1,7 +1,8 @@
 /**
  * A queue of what may start, in plan order.
  *
- * Role: a binary heap by `order`, so that ties between ready nodes always go by plan order.
+ * Role: binary heaps by `order`, so that ties between ready nodes always go by plan order: one of those that take a place
+ * and one of those that do not, which nobody holds up when all places are taken.
  */
 
 export interface Ordered {
@@ -9,11 +10,38 @@ export interface Ordered {
 }
 
 export class ReadyQueue<T extends Ordered> {
-  readonly #heap: T[] = []
+  readonly #takesPlace: (item: T) => boolean
+  readonly #placed = new Heap<T>()
+  readonly #free = new Heap<T>()
 
-  get size(): number {
-    return this.#heap.length
+  constructor(takesPlace: (item: T) => boolean) {
+    this.#takesPlace = takesPlace
   }
+
+  push(item: T): void {
+    this.#heapOf(item).push(item)
+  }
+
+  /** The first in plan order; where no place is left, the first of those that need none. */
+  peek({ placesLeft }: { readonly placesLeft: boolean }): T | undefined {
+    const free = this.#free.peek()
+    const placed = placesLeft ? this.#placed.peek() : undefined
+    if (free === undefined || placed === undefined) return free ?? placed
+    return free.order <= placed.order ? free : placed
+  }
+
+  /** Takes what was peeked at. */
+  take(item: T): void {
+    this.#heapOf(item).pop()
+  }
+
+  #heapOf(item: T): Heap<T> {
+    return this.#takesPlace(item) ? this.#placed : this.#free
+  }
+}
+
+class Heap<T extends Ordered> {
+  readonly #heap: T[] = []
 
   peek(): T | undefined {
     return this.#heap[0]

@@ -29,6 +29,7 @@ export function reopenableNodes(state: RunState): readonly string[] {
 function isOfWhatItFollows({ node }: Work): boolean {
   const { kind } = node.operation
   // In the middle of a canary: what people gave still counts, but not before what they have seen is there again.
-  if (kind === 'wait' || kind === 'approval') return node.component !== undefined || node.lockstep !== undefined
+  if (kind === 'wait' || kind === 'approval')
+    return node.component !== undefined || node.lockstep !== undefined
   return kind === 'analyse' || kind === 'remove' || kind === 'join'
 }

@@ -166,7 +166,7 @@ export function initialState(plan: Plan): RunState {
     plan,
     works: all,
     all,
-    ready: new ReadyQueue<Work>(),
+    ready: new ReadyQueue<Work>(takesPlace),
     toSkip: [],
     active: new Set(),
     resting: new Set(),
@@ -197,6 +197,13 @@ export function initialState(plan: Plan): RunState {
 /** Looks and changes nothing: it takes nobody's place, and is not waited for when nothing may go on. */
 export const isWatching = (work: Work): boolean =>
   work.rollback === null && work.node.operation.kind === 'analyse'
+
+/** The engine itself performs it: there is nothing to ask the world for. */
+export const isFree = (work: Work): boolean =>
+  work.rollback === null && ['join', 'wait', 'approval'].includes(work.node.operation.kind)
+
+/** It is one of those of which only `plan.concurrency` are in flight at once. */
+const takesPlace = (work: Work): boolean => !isFree(work) && !isWatching(work)
 
 /** Puts a work where its status and `inFlight` say: to be called whenever one of these has changed. */
 export function reindex(state: RunState, work: Work): void {
