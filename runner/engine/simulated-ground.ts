@@ -226,6 +226,7 @@ class Ground implements SimulatedGround {
     if (call === undefined) return
     if (call.kind === 'run') {
       call.abort.abort()
+      this.#astir = true
       this.#stir()
       return
     }
