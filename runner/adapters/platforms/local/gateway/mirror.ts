@@ -12,6 +12,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { Traffic } from '../../../../../src/plan/plan.ts'
 import { requestHeaders } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { MIRROR_HEADER } from './protocol.ts'
@@ -68,8 +69,7 @@ export class Mirror {
   }
 
   /** Whether this request is to be copied: by its kind, and by chance. */
-  wants(component: string, incoming: IncomingMessage, hasBody: boolean): boolean {
-    const { mirror } = this.#table.traffic(component)
+  wants({ mirror }: Traffic, incoming: IncomingMessage, hasBody: boolean): boolean {
     if (mirror === 0 || hasBody || !READING.has(incoming.method ?? '')) return false
     return this.#underWay < MOST_AT_ONCE && Math.random() * 100 < mirror
   }

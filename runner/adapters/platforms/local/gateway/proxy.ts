@@ -10,7 +10,7 @@
  * (metrics.ts), so that a canary that crashes shows in its counters although no caller sees an error.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Side } from '../../../../../src/plan/plan.ts'
+import type { Side, Traffic } from '../../../../../src/plan/plan.ts'
 import { type Attempt, attempt, type Exchange, type FailureReason } from './attempt.ts'
 import type { SideNotes } from './headers.ts'
 import type { Labels, Metrics } from './metrics.ts'
@@ -59,12 +59,13 @@ export const forward = async (
   const body = await readBody(incoming).catch(() => null)
   if (body === null) return void outgoing.destroy()
   const { component, path } = target
+  const traffic = proxy.table.traffic(component)
   const decided = proxy.table.decide(component, incoming.headers)
   const witness =
-    decided.side === 'stable' && proxy.mirror.wants(component, incoming, body.type !== 'none')
+    decided.side === 'stable' && proxy.mirror.wants(traffic, incoming, body.type !== 'none')
       ? new Witness()
       : null
-  const notes = notesFor(proxy.table, component, decided)
+  const notes = notesFor(traffic, component, decided)
   const exchange: Exchange = { incoming, outgoing, path, body, notes, witness }
   const { labels, result } = await tryInstances(proxy, { component, side: decided.side }, exchange)
   const status = conclude(exchange, target, result)
@@ -81,8 +82,7 @@ const secondsSince = (started: number): number => (performance.now() - started) 
 
 const NO_NOTES: SideNotes = { carried: false, cookie: null }
 
-const notesFor = (table: RouteTable, component: string, { given }: Decided): SideNotes => {
-  const { carried, sticky } = table.traffic(component)
+const notesFor = ({ carried, sticky }: Traffic, component: string, { given }: Decided): SideNotes => {
   if (!carried && !given) return NO_NOTES
   const cookie =
     given && sticky !== null
