@@ -3,7 +3,7 @@
  *
  *     measurement ─▶ error ────────▶ counted in a row; the next value or gap starts anew
  *                 ─▶ no data ──────▶ fail: a failed point · hold: waits · ignore: a point that says nothing
- *                 ─▶ few requests ─▶ pooled with those that follow, until there are enough
+ *                 ─▶ few requests ─▶ pooled with those that follow, until there are enough, or enough bad ones
  *                 ─▶ value ────────▶ a point: met, breached or inconclusive
  *
  *  AN1. An analysis that measured nothing never passes: it is unmeasured, or failed where nothing was not allowed.
@@ -12,10 +12,13 @@
  *  AN4. A measurement before the initial delay is over is not looked at.
  *  AN5. Where several measurements make one point, its value is their mean, weighted by requests: exact for a
  *       share of requests, and between the least and the greatest for anything else.
+ *  AN6. A breach that would end the analysis is not waited for once it is certain (pool.ts, PO2). One that would not
+ *       end it takes all its requests: what is allowed to fail is so many whole points.
  */
 import { ReleaseError } from '../errors.ts'
-import { type Expectation, type Judged, judgeMeasurement, judgeValue } from './condition.ts'
+import { type Expectation, type Judged, judgeMeasurement } from './condition.ts'
 import { type Measurement, readingOf } from './measurement.ts'
+import { certainBreach, judgePool, type Pool, poolWith } from './pool.ts'
 import { countOf } from './unit.ts'
 
 /** fail: no data is a failed point. hold: wait for data, at most to the time limit. ignore: take a point as given that says nothing. */
@@ -91,13 +94,6 @@ export interface AnalysisState {
   readonly lastAt: number | null
   /** Of the first failed point, of the last inconclusive one, of the last error and of the last that passed. */
   readonly texts: Readonly<Partial<Record<'failed' | 'inconclusive' | 'error' | 'passed', string>>>
-}
-
-interface Pool {
-  readonly requests: number
-  /** Sums of value × requests, and of baseline × requests; null: a baseline was missing. */
-  readonly weighted: number
-  readonly baseline: number | null
 }
 
 /** When it is looked at. */
@@ -225,10 +221,19 @@ function withValue(
 ): AnalysisState {
   const pool = poolWith(state.pool, measurement, value)
   const settled = { ...state, consecutiveErrors: 0 }
-  if (pool.requests < (rule.minRequests ?? 0)) return { ...settled, pool, last: 'pooled' }
+  const wanted = rule.minRequests ?? 0
+  if (pool.requests < wanted) {
+    const breach = wouldEnd(rule, state) ? certainBreach(rule, pool, wanted) : null
+    if (breach !== null) return withPoint({ ...settled, pool: null }, breach, pool.requests)
+    return { ...settled, pool, last: 'pooled' }
+  }
   const judged = state.pool === null ? judgeMeasurement(rule, measurement) : judgePool(rule, pool)
   return withPoint({ ...settled, pool: null }, judged, pool.requests)
 }
+
+/** Whether one more failed point is one too many. */
+const wouldEnd = (rule: AnalysisRule, { failures }: AnalysisState): boolean =>
+  failures >= (rule.failureLimit ?? 0)
 
 function withPoint(state: AnalysisState, judged: Judged, requests: number): AnalysisState {
   const { texts } = state
@@ -250,19 +255,6 @@ function withPoint(state: AnalysisState, judged: Judged, requests: number): Anal
       }
   }
 }
-
-function poolWith(pool: Pool | null, { requests = 0, baseline = null }: Measurement, value: number): Pool {
-  const before = pool ?? { requests: 0, weighted: 0, baseline: 0 }
-  const known = before.baseline !== null && baseline !== null
-  return {
-    requests: before.requests + requests,
-    weighted: before.weighted + value * requests,
-    baseline: known ? before.baseline + baseline * requests : null,
-  }
-}
-
-const judgePool = (rule: AnalysisRule, { requests, weighted, baseline }: Pool): Judged =>
-  judgeValue(rule, weighted / requests, baseline === null ? null : baseline / requests)
 
 // ── the verdict ─────────────────────────────────────────────────────────────────────────────────
 

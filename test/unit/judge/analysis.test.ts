@@ -211,11 +211,67 @@ describe('few requests', () => {
   const rule = { minRequests: 100, count: 1 }
   test.each<[string, Partial<AnalysisRule>, readonly Sketch[], boolean, string]>([
     [
-      'no verdict yet, however bad',
+      'no verdict on what the rest may make good',
+      rule,
+      [of(1 / 3, 3)],
+      false,
+      'running (inconclusive): error rate waits for more requests; 0 of 1 point',
+    ],
+    [
+      'a verdict at once on what the rest cannot make good',
       rule,
       [of(1, 3)],
       false,
+      'fail by breach: error rate 100% is not below 1%, in the first 3 requests of 100',
+    ],
+    [
+      'as many more as one measurement brings could come before there is a point',
+      rule,
+      [of(0.02, 50), of(0, 49)],
+      false,
       'running (inconclusive): error rate waits for more requests; 0 of 1 point',
+    ],
+    [
+      'what is allowed to fail is a whole point',
+      { ...rule, failureLimit: 1, count: 3 },
+      [of(1, 3), of(1, 60)],
+      false,
+      'running (inconclusive): error rate waits for more requests; 0 of 3 points',
+    ],
+    [
+      'and what is one too many is not waited for',
+      { ...rule, failureLimit: 1, count: 3 },
+      [of(0.1, 100), of(0, 60), of(0.5, 20)],
+      false,
+      'fail by breach: error rate 10% is not below 1%, in 2 of 2 points',
+    ],
+    [
+      'too few good ones are certain too',
+      { ...rule, measure: 'availability', condition: { kind: 'at-least', threshold: 0.9 } },
+      [of(0.5, 10), of(0.2, 10)],
+      false,
+      'fail by breach: availability 35% is not at least 90%, in the first 20 requests of 100',
+    ],
+    [
+      'and wait while they may still be enough',
+      { ...rule, measure: 'availability', condition: { kind: 'at-least', threshold: 0.9 } },
+      [of(0.5, 10), of(0.5, 10)],
+      false,
+      'running (inconclusive): availability waits for more requests; 0 of 1 point',
+    ],
+    [
+      'of what is no share nothing is certain before',
+      { ...rule, measure: 'latency', unit: 'ms', condition: { kind: 'below', threshold: 100 } },
+      [of(1_000_000, 50)],
+      false,
+      'running (inconclusive): latency waits for more requests; 0 of 1 point',
+    ],
+    [
+      'seven of 25 are not more than seven of 100',
+      { ...rule, condition: { kind: 'at-most', threshold: 0.07 } },
+      [of(7 / 25, 25), of(0, 75)],
+      false,
+      'pass: error rate 7% is at most 7%',
     ],
     [
       'one error of three is none in a hundred and more',
@@ -360,6 +416,45 @@ describe('properties', () => {
       expect(judgement.failures).toBeLessThanOrEqual(rule.failureLimit)
     }
     expect(passes).toBeGreaterThan(100)
+  })
+
+  test('a breach that is said early is one at the end, whatever comes of no more requests at a time', () => {
+    let early = 0
+    for (let n = 0; n < 2_000; n += 1) {
+      const condition = pick([
+        { kind: 'below', threshold: pick([0.01, 0.05, 0.2]) },
+        { kind: 'at-least', threshold: pick([0.99, 0.9]) },
+      ] as const)
+      const rule = { ...base, condition, count: 1, minRequests: 100 }
+      const most = pick([5, 20, 60])
+      const fails = random() * 0.3
+      const readings = series(
+        Array.from({ length: 40 }, () => {
+          const requests = 1 + Math.floor(random() * most)
+          const bad = Array.from({ length: requests }, () => random() < fails).filter(Boolean).length
+          return { value: (condition.kind === 'below' ? bad : requests - bad) / requests, requests }
+        }),
+      )
+      const at = readings.findIndex((_, i) => {
+        const { verdict, requests } = judgeAnalysis(rule, readings.slice(0, i + 1), { started, now })
+        return verdict === 'fail' && requests < 100
+      })
+      if (at < 0) continue
+      early += 1
+      const seen = readings.slice(0, at + 1)
+      const largest = Math.max(...seen.map(({ requests = 0 }) => requests))
+      const good = condition.kind === 'below' ? 0 : 1
+      // The most that may follow: up to one short of enough, and then once more the largest.
+      const short = 99 - seen.reduce((sum, { requests = 0 }) => sum + requests, 0)
+      const rest = [short, largest].filter(requests => requests > 0)
+      const all = [...seen, ...rest.map(requests => ({ at: now, value: good, requests }))]
+      const total = all.reduce((sum, { requests = 0 }) => sum + requests, 0)
+      const share = all.reduce((sum, { value, requests = 0 }) => sum + value! * requests, 0) / total
+      expect(condition.kind === 'below' ? share < condition.threshold : share >= condition.threshold).toBe(
+        false,
+      )
+    }
+    expect(early).toBeGreaterThan(300)
   })
 
   test('a verdict stays, and every end has one', () => {
