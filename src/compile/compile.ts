@@ -91,8 +91,8 @@ export function resolveRelease(input: CompileInput): ResolvedRelease {
   const held = new Set(components.map(component => component.name))
   const concurrency = input.concurrency ?? model.concurrency ?? DEFAULT_CONCURRENCY
   checkRegions(model, context)
-  const targets = targetsOf(model, held)
-  const sites = environments.flatMap(sitesOf)
+  const targets = targetsOf(model, held, context)
+  const sites = environments.flatMap(environment => sitesOf(environment, context))
   return { model, version, components, environments, sites, targets, concurrency, context }
 }
 
@@ -166,11 +166,15 @@ function environmentsOf(model: ReleaseModel, context: CompileContext): readonly 
   return [...byName.values()]
 }
 
-function targetsOf(model: ReleaseModel, held: ReadonlySet<string>): ResolvedRelease['targets'] {
+function targetsOf(
+  model: ReleaseModel,
+  held: ReadonlySet<string>,
+  context: CompileContext,
+): ResolvedRelease['targets'] {
   const seen = new Map<string, { environment: string; component: string }>()
   for (const item of model.stages.flatMap(stage => flatten(stage.items))) {
     if (item.kind !== 'deploy') continue
-    for (const site of sitesOf(item.to)) {
+    for (const site of sitesOf(item.to, context)) {
       for (const { name } of item.components.filter(c => held.has(c.name) && isHeldBy(site, c.name)))
         seen.set(`${site.name}/${name}`, { environment: site.name, component: name })
     }

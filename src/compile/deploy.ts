@@ -29,7 +29,7 @@ import {
 } from './part.ts'
 import { isProgressive } from './phases.ts'
 import { lowerProgressive } from './progressive.ts'
-import { isHeldBy, type SiteModel, wavesOf } from './regions.ts'
+import { isHeldBy, regionsOf, type SiteModel, wavesOf } from './regions.ts'
 
 const MINUTE: Millis = 60_000
 const PREPARE_TIMEOUT: Millis = 5 * MINUTE
@@ -60,7 +60,7 @@ export function lowerDeploy(lowering: Lowering, item: DeployModel, before: Flow)
   }
   let flow = before
   let last: readonly Deployed[] = []
-  for (const wave of wavesOf(item.to)) {
+  for (const wave of wavesOf(item.to, lowering.context)) {
     const placed = wave.map(site => lowerSite(lowering, { item, site, before: flow }))
     last = placed.flatMap(({ deployed }) => deployed)
     const ends = [...last.map(({ verify }) => verify), ...placed.flatMap(({ bakes }) => bakes)]
@@ -69,7 +69,7 @@ export function lowerDeploy(lowering: Lowering, item: DeployModel, before: Flow)
   }
   if (flow === before) return before
   // What follows the deployment comes after its last wave: what needs a component of it says so itself.
-  return item.to.regions === null
+  return regionsOf(item.to, lowering.context).length === 0
     ? { needs: [], after: last.map(({ verify }) => verify), deployed: flow.deployed }
     : flow
 }

@@ -120,7 +120,7 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
     delay: time(model.delay, 'delay', 0),
     failureLimit: model.failureLimit,
     consecutiveErrorLimit: model.consecutiveErrorLimit,
-    minRequests: model.minRequests ?? requestsWanted(model, expected),
+    minRequests: requestsOf(context, model) ?? requestsWanted(model, expected),
     noData: model.noData,
   }
   checkMeasurable(context, metric, { model, watch })
@@ -134,6 +134,20 @@ function uniqueName(model: MetricModel, expected: PlanExpectation, names: Set<st
   for (let n = 2; names.has(name); n += 1) name = `${base} (${n})`
   names.add(name)
   return name
+}
+
+/** As the team says; null: it does not. */
+function requestsOf(context: CompileContext, model: MetricModel): number | null {
+  if (model.minRequests === null) return null
+  const count = context.value(model.minRequests)
+  if (Number.isInteger(count) && count >= 0) return count
+  context.report({
+    code: 'not-a-count',
+    message: `${model.name} is to rest on ${JSON.stringify(count)} requests`,
+    hint: 'Write a whole number from 0: minRequests: 100.',
+    at: model.at,
+  })
+  return 0
 }
 
 /** So many that one bad answer alone is within a threshold of that share; a hundred are enough for any. */

@@ -4,7 +4,7 @@
  * A region is an environment of its own to everything that comes after: it has its own instances, router, locks and
  * facts, under the name `<environment>.<region>`.
  */
-import type { EnvironmentModel, ReleaseModel, Value } from '../definition/model.ts'
+import type { EnvironmentModel, RegionModel, ReleaseModel, Value } from '../definition/model.ts'
 import type { CompileContext } from './context.ts'
 import { flatten } from './names.ts'
 
@@ -21,10 +21,15 @@ export interface SiteModel {
   readonly bake: Value<string> | null
 }
 
+/** As written, or as a param decides; empty: it is one place. */
+export const regionsOf = (environment: EnvironmentModel, context: CompileContext): readonly RegionModel[] =>
+  environment.regions === null ? [] : context.value(environment.regions)
+
 /** In the order in which they are released. */
-export function sitesOf(environment: EnvironmentModel): readonly SiteModel[] {
-  const { name, regions } = environment
-  if (regions === null || regions.length === 0) {
+export function sitesOf(environment: EnvironmentModel, context: CompileContext): readonly SiteModel[] {
+  const { name } = environment
+  const regions = regionsOf(environment, context)
+  if (regions.length === 0) {
     return [{ name, environment, region: null, wave: 1, weights: null, components: null, bake: null }]
   }
   return regions
@@ -33,8 +38,11 @@ export function sitesOf(environment: EnvironmentModel): readonly SiteModel[] {
 }
 
 /** The same, those of one wave together. */
-export function wavesOf(environment: EnvironmentModel): readonly (readonly SiteModel[])[] {
-  const sites = sitesOf(environment)
+export function wavesOf(
+  environment: EnvironmentModel,
+  context: CompileContext,
+): readonly (readonly SiteModel[])[] {
+  const sites = sitesOf(environment, context)
   const waves = [...new Set(sites.map(site => site.wave))]
   return waves.map(wave => sites.filter(site => site.wave === wave))
 }
@@ -47,11 +55,12 @@ export function checkRegions(model: ReleaseModel, context: CompileContext): void
   const environments = new Set(
     model.stages.flatMap(stage => flatten(stage.items)).flatMap(i => (i.kind === 'deploy' ? [i.to] : [])),
   )
-  for (const environment of environments)
-    for (const region of environment.regions ?? []) {
+  for (const environment of environments) {
+    const regions = regionsOf(environment, context)
+    for (const region of regions) {
       const report = (code: string, message: string, hint: string): void =>
         context.report({ code, message, hint, at: environment.at })
-      const same = environment.regions!.filter(other => other.name === region.name)
+      const same = regions.filter(other => other.name === region.name)
       if (same.length > 1)
         report(
           'duplicate-region',
@@ -79,4 +88,5 @@ export function checkRegions(model: ReleaseModel, context: CompileContext): void
             `Add ${name} to the release's components, or take it out of the region.`,
           )
     }
+  }
 }

@@ -123,7 +123,7 @@ function checkGuards(
     const deploy = items.find(
       item =>
         item.kind === 'deploy' &&
-        sitesOf(item.to).some(site => site.name === name) &&
+        sitesOf(item.to, context).some(site => site.name === name) &&
         item.to.protect &&
         held(model, node.stage, item),
     )
@@ -145,7 +145,7 @@ const held = (model: ReleaseModel, stage: string, item: ItemModel): boolean =>
 function checkInstances(model: ReleaseModel, items: readonly ItemModel[], context: CompileContext): void {
   const reached = new Set(
     items.flatMap(item =>
-      item.kind === 'deploy' ? [item.to.name, ...sitesOf(item.to).map(site => site.name)] : [],
+      item.kind === 'deploy' ? [item.to.name, ...sitesOf(item.to, context).map(site => site.name)] : [],
     ),
   )
   for (const { name, instances, at } of model.components) {

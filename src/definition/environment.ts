@@ -5,11 +5,11 @@
  */
 import { callSite } from './call-site.ts'
 import type { Component } from './component.ts'
-import { type Handle, handle, requireModel } from './handle.ts'
+import { freeze, type Handle, handle, requireModel } from './handle.ts'
 import type { Provider } from './metric.ts'
-import type { EnvironmentModel, PlatformModel, RegionModel, RouterModel } from './model.ts'
+import type { EnvironmentModel, PickModel, PlatformModel, RegionModel, RouterModel } from './model.ts'
 import { brand } from './model.ts'
-import { valueModel } from './param.ts'
+import { type Picked, valueModel } from './param.ts'
 import type { DurationOf, Written } from './value.ts'
 
 /** What an environment is on: what `local()` returns. */
@@ -45,8 +45,8 @@ export interface Region<Time extends Written = never> {
 
 export interface EnvironmentOptions<Time extends Written = never> {
   readonly on: Platform
-  /** Its places, released in waves; left out, it is one place. */
-  readonly regions?: readonly Region<Time>[]
+  /** Its places, released in waves; left out or empty, it is one place. A param may decide: `where.pick({ … })`. */
+  readonly regions?: readonly Region<Time>[] | Picked<readonly Region<Time>[]>
   /** Where measures come from that do not say; its router if left out. */
   readonly metrics?: Provider
   /** Nothing reaches it without a gate or an approval before it: `release check` says so otherwise. */
@@ -103,7 +103,7 @@ export function environment<const Name extends string, const Time extends Writte
     name,
     on: requireModel('platform', options.on, `The environment '${name}': on`),
     protect: options.protect ?? false,
-    regions: options.regions?.map(regionModel) ?? null,
+    regions: regionsModel(options.regions),
     metrics:
       options.metrics === undefined
         ? null
@@ -111,6 +111,17 @@ export function environment<const Name extends string, const Time extends Writte
     at: callSite(environment),
   }
   return handle({ name }, written)
+}
+
+/** Each region as its model, also where a param decides between lists of them. */
+const regionsModel = <Time extends Written>(
+  regions: EnvironmentOptions<Time>['regions'],
+): EnvironmentModel['regions'] => {
+  if (regions === undefined) return null
+  if (Array.isArray(regions)) return regions.map(regionModel)
+  const picked = requireModel('pick', regions, 'environment: regions') as PickModel<readonly Region<Time>[]>
+  const options = Object.entries(picked.options).map(([choice, list]) => [choice, list.map(regionModel)])
+  return freeze({ ...picked, options: Object.fromEntries(options) })
 }
 
 const regionModel = <Time extends Written>(region: Region<Time>): RegionModel => ({

@@ -32,7 +32,7 @@ export interface MeasureOptions {
   /** So many errors in a row the source may answer with; 4 if left out. */
   readonly consecutiveErrorLimit?: number
   /** No verdict before it rests on so many requests. */
-  readonly minRequests?: number
+  readonly minRequests?: Value<number>
   /** Another source than the environment's. */
   readonly from?: Provider
 }
@@ -96,7 +96,7 @@ const metricOf = (held: MeasureHeldModel, expected: MetricModel['expected'], her
     delay: options.delay === undefined ? null : valueModel<string>(options.delay),
     failureLimit: options.failureLimit ?? 0,
     consecutiveErrorLimit: options.consecutiveErrorLimit ?? 4,
-    minRequests: options.minRequests ?? null,
+    minRequests: options.minRequests === undefined ? null : valueModel<number>(options.minRequests),
     noData: options.noData ?? 'hold',
     at: callSite(here as never),
   }

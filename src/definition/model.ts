@@ -106,7 +106,7 @@ export interface EnvironmentModel {
   readonly on: PlatformModel
   readonly protect: boolean
   /** In the order written; null: the environment is one place. */
-  readonly regions: readonly RegionModel[] | null
+  readonly regions: Value<readonly RegionModel[]> | null
   /** Where measures come from that do not say; null: its router. */
   readonly metrics: ProviderModel | null
   readonly at: CallSite

@@ -43,7 +43,7 @@ export interface MetricModel {
   readonly delay: Value<string> | null
   readonly failureLimit: number
   readonly consecutiveErrorLimit: number
-  readonly minRequests: number | null
+  readonly minRequests: Value<number> | null
   readonly noData: 'fail' | 'hold' | 'ignore'
   readonly at: CallSite
 }
