@@ -234,7 +234,6 @@ describe('files', () => {
 
   /** Longer than a reader wants, with the reason why it is one. */
   const LONG: Readonly<Record<string, string>> = {
-    'src/run/build-report.ts': 'one fold from a run to its report: its parts share what they have read',
     'runner/engine/simulated-ground.ts':
       'one ground: its queue, its clock and its faults are one order of events',
     'runner/views/model.ts': 'one fold from events to what every view shows',
