@@ -3,8 +3,11 @@
  *
  * Boundary: shares no code with decide, evolve or rollback.
  */
+
+import { besideOf, isDivided } from '../../runner/simulate/model-fleet.ts'
 import type { RunEvent } from '../../src/run/events.ts'
-import type { Case } from './case.ts'
+import type { Evidence } from '../../src/run/evidence.ts'
+import { type Case, NEW_EVERYWHERE } from './case.ts'
 import type { ModelWorld } from './model-world.ts'
 import { revisionOf, type Sketch, type SketchNode, stageOf } from './sketch.ts'
 
@@ -48,6 +51,12 @@ export class Judge {
   /** Its effect may be in force. */
   readonly owed = new Set<string>()
   readonly #running = new Set<string>()
+  /** Analyses under way: they take nobody's place. */
+  readonly #watching = new Set<string>()
+  /** When each node ended last, as the number of its event, and by the clock. */
+  readonly #endedAs = new Map<string, { readonly count: number; readonly at: number }>()
+  #attachedAs = 0
+  #haltedAt: number | null = null
   /** Rollback nodes, with what they wait for. */
   readonly #rollbacks = new Map<string, { readonly after: readonly string[]; readonly epoch: number }>()
   #failed: Failed[] = []
@@ -71,6 +80,8 @@ export class Judge {
   /** A runner has come: what the one before had running is gone. */
   attached(): void {
     this.#running.clear()
+    this.#watching.clear()
+    this.#attachedAs = this.#count
   }
 
   /** The engine performs this attempt now. Returns what ends it. */
@@ -82,12 +93,14 @@ export class Judge {
       () => `attempt ${attempt} of ${key} was performed without its intent on record`,
     )
     demand(!this.#running.has(target), 'one at a time', () => `${key} was performed while ${target} is`)
-    demand(this.#running.size < this.#sketch.concurrency, 'concurrency', () => `${key} was one too many`)
+    const watches = !isRollback(key) && this.#nodes.get(key)!.kind === 'analyse'
+    const place = watches ? this.#watching : this.#running
+    demand(watches || place.size < this.#sketch.concurrency, 'concurrency', () => `${key} was one too many`)
     if (isRollback(key)) this.#mayUndo(key, target)
     else this.#mayBegin(key)
-    this.#running.add(target)
+    place.add(target)
     return () => {
-      this.#running.delete(target)
+      place.delete(target)
     }
   }
 
@@ -99,6 +112,29 @@ export class Judge {
     for (const before of node.after) {
       demand(this.#ended(before), 'after', () => `${key} began before ${before} had ended`)
     }
+    if (node.kind === 'promote') this.#mayPromote(node)
+  }
+
+  /** Everything that was shifted for it was watched since, as far as it was to be watched. */
+  #mayPromote(node: SketchNode): void {
+    const mates = this.#sketch.nodes.filter(other => isTogether(other, node))
+    const before = mates.filter(({ key }) => this.#later.get(key)!.has(node.key))
+    for (const watch of before.filter(({ kind }) => kind === 'analyse')) {
+      const judged = this.#endedAs.get(watch.key)?.count ?? 0
+      const shifts = before.filter(
+        ({ kind, key }) => kind === 'shift' && this.#later.get(key)!.has(watch.key),
+      )
+      demand(
+        this.#satisfied(watch.key) &&
+          shifts.every(({ key }) => (this.#endedAs.get(key)?.count ?? 0) < judged || this.#isLeftOut(key)),
+        'promotion after judgement',
+        () => `${node.key} began, and ${watch.key} has not passed on the traffic that it promotes`,
+      )
+    }
+  }
+
+  #isLeftOut(key: string): boolean {
+    return this.#because.get(key) === 'only'
   }
 
   #mayUndo(key: string, target: string): void {
@@ -134,6 +170,7 @@ export class Judge {
       case 'node-started':
         demand(!this.#ended(event.node), 'never again', () => `${event.node} has ended and was started again`)
         this.#mayRepeat(event.node)
+        this.#beginsAtOnce(event)
         this.fate.set(event.node, 'begun')
         this.#attempt.set(event.node, event.attempt)
         if (!isRollback(event.node)) this.owed.add(event.node)
@@ -149,8 +186,10 @@ export class Judge {
         this.#succeeds(event)
         return
       case 'node-failed':
-        if (!this.#ended(event.node) && !isRollback(event.node)) this.#failed.push(this.#failedOf(event.node))
+        this.#mayJudge(event)
+        if (!this.#ended(event.node) && !isRollback(event.node)) this.#fails(event)
         if (!this.#ended(event.node)) this.fate.set(event.node, 'failed')
+        this.#endedAs.set(event.node, { count: this.#count, at: event.at })
         return
       case 'node-cancelled':
       case 'node-skipped':
@@ -167,6 +206,7 @@ export class Judge {
         return
       case 'stop-asked':
         if (event.by === 'cancel') this.#cancelled = true
+        if (event.by === 'cancel') this.#haltedAt ??= event.at
         return
       case 'run-finished':
         this.#finishes(event)
@@ -187,7 +227,9 @@ export class Judge {
   #succeeds(event: Extract<RunEvent, { type: 'node-succeeded' }>): void {
     const { node: key, at } = event
     demand(!this.#ended(key), 'one end', () => `${key} succeeded when it had ended as ${this.fate.get(key)}`)
+    this.#mayJudge(event)
     this.fate.set(key, 'succeeded')
+    this.#endedAs.set(key, { count: this.#count, at })
     if (isRollback(key)) {
       this.owed.delete(targetOf(key))
       return
@@ -196,6 +238,7 @@ export class Judge {
     else this.owed.add(key)
     this.#done.push(key)
     const node = this.#nodes.get(key)!
+    if (node.kind === 'analyse') this.#passes(node, event.value as unknown as Evidence)
     if (node.kind === 'wait') {
       const waited = at - (this.#waits.get(key) ?? at)
       demand(waited >= node.time!, 'waits', () => `${key} waited ${waited} of ${node.time} ms`)
@@ -218,6 +261,7 @@ export class Judge {
       () => `${type} of ${node} names ${because}, which did not fail by itself`,
     )
     if (this.#ended(node)) return
+    this.#endedAs.set(node, { count: this.#count, at: this.#endedAs.get(because)?.at ?? 0 })
     this.fate.set(node, type === 'node-skipped' ? 'skipped' : 'cancelled')
     this.#because.set(node, because)
   }
@@ -225,9 +269,61 @@ export class Judge {
   #failedOf(key: string): Failed {
     const node = this.#nodes.get(key)!
     const policy = this.#sketch.stages.find(stage => stage.name === stageOf(key))!.policy
-    const critical = this.#sketch.components.find(({ name }) => name === node.component)?.critical ?? true
+    const names = this.#matesOf(node)
+    const critical =
+      names.size === 0 || this.#sketch.components.some(({ name, critical }) => critical && names.has(name))
     if (!critical || policy === 'continue-partial') return { key, rule: 'contain' }
     return { key, rule: policy }
+  }
+
+  /** Names of the components that fail with the node. */
+  #matesOf(node: SketchNode): ReadonlySet<string> {
+    const mates = this.#sketch.nodes.filter(other => other === node || isLocked(other, node))
+    return new Set(mates.flatMap(({ component }) => component ?? []))
+  }
+
+  #fails({ node, at }: { readonly node: string; readonly at: number }): void {
+    const failed = this.#failedOf(node)
+    this.#failed.push(failed)
+    if (failed.rule !== 'contain') this.#haltedAt ??= at
+  }
+
+  /** It takes nobody's place: with all that it needs there, it begins before any time passes. */
+  #beginsAtOnce({ node: key, at, attempt }: Extract<RunEvent, { type: 'node-started' }>): void {
+    const node = this.#nodes.get(key)
+    if (node?.kind !== 'analyse' || attempt > 1) return
+    const ends = node.needs.map(need => this.#endedAs.get(need))
+    const last = Math.max(0, ...ends.map(end => end?.count ?? 0))
+    const latest = Math.max(0, ...ends.map(end => end?.at ?? 0))
+    demand(
+      last <= this.#attachedAs || at === latest,
+      'an analysis waits for nobody',
+      () => `${key} could begin at ${latest} and began at ${at}`,
+    )
+  }
+
+  /** What stops a run stops its analyses with it. */
+  #mayJudge({ node: key, at }: { readonly node: string; readonly at: number }): void {
+    if (isRollback(key) || this.#nodes.get(key)!.kind !== 'analyse') return
+    demand(
+      this.#haltedAt === null || at <= this.#haltedAt,
+      'a halt ends analyses',
+      () => `${key} was watched until ${at}, and the run was halted at ${this.#haltedAt}`,
+    )
+  }
+
+  #passes({ key, until }: SketchNode, { series }: Evidence): void {
+    const seen = series.flatMap(({ points }) => points.map(([, value]) => value))
+    demand(
+      seen.some(value => value !== null) && seen.every(value => value === null || value === 0),
+      'measured',
+      () => `${key} passed having measured ${JSON.stringify(seen)}`,
+    )
+    demand(
+      until === undefined || this.#ended(until),
+      'until',
+      () => `${key} passed before ${until} had ended`,
+    )
   }
 
   #plans(event: Extract<RunEvent, { type: 'rollback-planned' }>): void {
@@ -247,18 +343,40 @@ export class Judge {
     this.#failed = []
     this.#persons = []
     this.#cancelled = false
+    this.#haltedAt = null
     this.#epoch += 1
   }
 
   /** Whether it has to be undone now that the run has finished as it did: the last word on that counts. */
   #due(key: string): boolean {
     const last = this.#persons.at(-1)
-    return last === undefined ? this.#byPolicy(this.#nodes.get(key)!) : !last.has(key)
+    const asked = last === undefined ? this.#byPolicy(this.#nodes.get(key)!) : !last.has(key)
+    return asked || this.#undecided(this.#nodes.get(key)!)
+  }
+
+  /** It divides traffic, or was started for that, and nothing that stands has promoted it. */
+  #undecided(node: SketchNode): boolean {
+    if (node.undo !== 'traffic' && node.undo !== 'remove') return false
+    return !this.#sketch.nodes.some(
+      ({ kind, key, component }) =>
+        kind === 'promote' &&
+        component === node.component &&
+        stageOf(key) === stageOf(node.key) &&
+        this.fate.get(key) === 'succeeded' &&
+        this.owed.has(key),
+    )
   }
 
   /** Whether anything ever asked for its undoing since the run was last reopened. */
   #allowed(key: string): boolean {
-    return this.#byPolicy(this.#nodes.get(key)!) || this.#persons.some(kept => !kept.has(key))
+    const node = this.#nodes.get(key)!
+    if (node.undo === 'traffic' || node.undo === 'remove' || this.#persons.some(kept => !kept.has(key)))
+      return true
+    // What is taken back for one of a lockstep is taken back for all.
+    const torn = this.#sketch.nodes.some(
+      other => isLocked(other, node) && other.undo === 'traffic' && !this.owed.has(other.key),
+    )
+    return torn || this.#byPolicy(node)
   }
 
   #byPolicy(node: SketchNode): boolean {
@@ -266,11 +384,8 @@ export class Judge {
     if (halt === 'rollback-all') return true
     return this.#failed.some(failed => {
       if (failed.rule === 'stop' || (failed.rule === 'rollback-dependents' && halt === 'stop')) return false
-      const component = this.#nodes.get(failed.key)!.component
-      return (
-        failed.key === node.key ||
-        (component !== undefined && this.#dependents(component).has(node.component ?? ''))
-      )
+      if (failed.key === node.key) return true
+      return this.#fallen(this.#matesOf(this.#nodes.get(failed.key)!)).has(node.component ?? '')
     })
   }
 
@@ -279,10 +394,18 @@ export class Judge {
     return rules.sort((a, b) => FORCE[b] - FORCE[a])[0] ?? null
   }
 
-  #dependents(name: string): ReadonlySet<string> {
-    const found = new Set([name])
-    for (const component of this.#sketch.components) {
-      if (component.needs.some(need => found.has(need))) found.add(component.name)
+  /** With all that need one of them, and all that shift together with one of these. */
+  #fallen(names: ReadonlySet<string>): ReadonlySet<string> {
+    const found = new Set(names)
+    for (let before = -1; before !== found.size; ) {
+      before = found.size
+      for (const component of this.#sketch.components) {
+        if (component.needs.some(need => found.has(need))) found.add(component.name)
+      }
+      for (const node of this.#sketch.nodes) {
+        if (node.lockstep === undefined || !found.has(node.component ?? '')) continue
+        for (const mate of this.#matesOf(node)) found.add(mate)
+      }
     }
     return found
   }
@@ -296,6 +419,48 @@ export class Judge {
     }
     this.#judgeOutcome(outcome, cause)
     this.#judgeUndone()
+    this.#judgeLocksteps()
+  }
+
+  /** Those that shift together stand and fall together, unless taking one of them back has failed. */
+  #judgeLocksteps(): void {
+    const promotions = this.#sketch.nodes.filter(({ kind, lockstep }) => kind === 'promote' && lockstep)
+    for (const one of promotions) {
+      const mates = promotions.filter(other => isLocked(other, one))
+      const standing = mates.filter(({ key }) => this.fate.get(key) === 'succeeded' && this.owed.has(key))
+      const tried = [...this.#rollbacks.keys()].some(
+        key => this.fate.get(key) === 'failed' && isLocked(this.#nodes.get(targetOf(key))!, one),
+      )
+      demand(
+        tried || standing.length === 0 || standing.length === mates.length,
+        'lockstep',
+        () => `${standing.map(({ key }) => key).join(', ')} stand and others of their lockstep do not`,
+      )
+    }
+  }
+
+  /** A run that has ended divides nothing, and nothing of a canary is left, unless its undoing failed. */
+  judgeTraffic(model: ModelWorld): void {
+    for (const [place, one] of model.fleet.places) {
+      const [stage, component] = place.split('/')
+      const tried = [...this.#rollbacks.keys()].some(key => {
+        const node = this.#nodes.get(targetOf(key))!
+        return this.fate.get(key) === 'failed' && node.component === component && stageOf(node.key) === stage
+      })
+      if (tried) continue
+      demand(!isDivided(one), 'traffic is decided', () => `the run ended and divides ${place}`)
+      demand(besideOf(one) === 0, 'traffic is decided', () => `the run ended and ${place} has a canary`)
+    }
+  }
+
+  /** Nobody leaves of his own accord while traffic is divided, but to ask what became of a step. */
+  leaves(model: ModelWorld, waiting: readonly string[], isUncertain: (key: string) => boolean): void {
+    const divided = [...model.fleet.places].find(([, place]) => isDivided(place))
+    demand(
+      divided === undefined || waiting.every(isUncertain),
+      'nobody leaves divided traffic',
+      () => `the run was left waiting for ${waiting.join(', ')} and divides ${divided?.[0]}`,
+    )
   }
 
   #judgeOutcome(outcome: string, cause: string | null): void {
@@ -328,7 +493,7 @@ export class Judge {
   }
 
   #undoable(key: string): boolean {
-    return ['step', 'restore'].includes(this.#nodes.get(key)!.undo ?? '')
+    return ['step', 'restore', 'traffic', 'remove'].includes(this.#nodes.get(key)!.undo ?? '')
   }
 
   /** What is promised to be undone is, or its undoing failed; and nothing else is. */
@@ -353,12 +518,14 @@ export class Judge {
         demand(!model.applied.has(node.key), 'the world', () => `${node.key} is undone and still in force`)
       }
       if (node.kind === 'replace') this.#judgeSlot(node, model)
+      if (node.kind === 'promote')
+        for (let slot = 0; slot < node.slot!; slot += 1) this.#judgeSlot({ ...node, slot }, model)
     }
   }
 
   #judgeSlot({ key, component, slot }: SketchNode, model: ModelWorld): void {
-    const running = model.slots.get(`${stageOf(key)}/${component}`)!.get(slot!)?.version ?? null
-    const before = component === 'c2' || slot! > 1 ? null : revisionOf(component!, '1.0.0').version
+    const running = model.fleet.place(stageOf(key), component!).stable.get(slot!)?.version ?? null
+    const before = component === NEW_EVERYWHERE || slot! > 1 ? null : revisionOf(component!, '1.0.0').version
     if (!this.owed.has(key)) {
       demand(
         running === before,
@@ -375,6 +542,13 @@ export class Judge {
     return [...this.#rollbacks.keys()].some(other => targetOf(other) === key)
   }
 }
+
+const isLocked = (one: SketchNode, other: SketchNode): boolean =>
+  one.lockstep !== undefined && one.lockstep === other.lockstep
+
+/** They belong to one course: of a component in its place, or of a lockstep. */
+const isTogether = (one: SketchNode, other: SketchNode): boolean =>
+  isLocked(one, other) || (one.component === other.component && stageOf(one.key) === stageOf(other.key))
 
 function laterOf(sketch: Sketch): ReadonlyMap<string, ReadonlySet<string>> {
   const later = new Map<string, Set<string>>(sketch.nodes.map(({ key }) => [key, new Set()]))

@@ -6,12 +6,12 @@
 import { seeded } from '../../runner/engine/seeded.ts'
 import type { SimulatedGround } from '../../runner/engine/simulated-ground.ts'
 import type { World } from '../../runner/engine/world.ts'
+import { ModelFleet } from '../../runner/simulate/model-fleet.ts'
 import { brand, type StepModel } from '../../src/definition/model.ts'
 import { ReleaseError } from '../../src/errors.ts'
-import { canonicalJson } from '../../src/plan/canonical.ts'
-import type { Revision } from '../../src/plan/plan.ts'
-import type { Instance, Observed, Platform } from '../../src/run/ports.ts'
-import type { Case, Fault } from './case.ts'
+import type { Measurement } from '../../src/judge/measurement.ts'
+import type { Metrics, Platform } from '../../src/run/ports.ts'
+import { type Case, type Fault, NEW_EVERYWHERE } from './case.ts'
 import { revisionOf, type Sketch } from './sketch.ts'
 
 /** `undo KEY` for a rollback's key, whatever its number. */
@@ -20,8 +20,7 @@ export const faultKeyOf = (key: string): string => key.replace(/^rollback\/\d+\/
 export class ModelWorld {
   /** Steps whose effect is in force. */
   readonly applied = new Set<string>()
-  /** By environment/component: what each slot runs. */
-  readonly slots = new Map<string, Map<number, Revision>>()
+  readonly fleet = new ModelFleet()
   readonly #kase: Case
   readonly #attempts = new Map<string, number>()
 
@@ -29,9 +28,9 @@ export class ModelWorld {
     this.#kase = kase
     for (const { name } of kase.sketch.stages) {
       for (const component of kase.sketch.components) {
-        const old = [0, 1].map(slot => [slot, revisionOf(component.name, '1.0.0')] as const)
-        // The third component ran nowhere before.
-        this.slots.set(`${name}/${component.name}`, new Map(component.name === 'c2' ? [] : old))
+        const { stable } = this.fleet.place(name, component.name)
+        if (component.name === NEW_EVERYWHERE) continue
+        for (const slot of [0, 1]) stable.set(slot, revisionOf(component.name, '1.0.0'))
       }
     }
   }
@@ -93,6 +92,7 @@ function worldOf(model: ModelWorld, sketch: Sketch, { clock }: SimulatedGround, 
       current = key
       return { line: () => {}, chunk: () => {} }
     },
+    metrics: metricsOf(model, { now: () => clock.now(), wait: signal => wait(random.below(200), signal) }),
     steps: stepsOf(model, sketch, act),
     checks: new Map(),
     shell: async () => null,
@@ -141,23 +141,7 @@ function stepsOf(model: ModelWorld, sketch: Sketch, act: Act): ReadonlyMap<strin
 
 /** The part of a platform that a node works with; `key` is that node's. */
 function platformOf(model: ModelWorld, environment: string, act: Act, key: string): Platform {
-  const slotsOf = (component: string): Map<number, Revision> =>
-    model.slots.get(`${environment}/${component}`)!
-  const observed = (component: string): Observed => ({
-    instances: [...slotsOf(component)]
-      .sort(([a], [b]) => a - b)
-      .map(
-        ([slot, revision]): Instance => ({
-          slot,
-          revision,
-          running: true,
-          healthy: true,
-          routed: true,
-          pid: 1,
-          address: '',
-        }),
-      ),
-  })
+  const { fleet } = model
   const unused = (): never => {
     throw new Error('an operation asked the platform for what no operation needs')
   }
@@ -171,18 +155,61 @@ function platformOf(model: ModelWorld, environment: string, act: Act, key: strin
     keep: () => act(key, UNSTOPPABLE, () => {}),
     observe: async (_, component) => {
       if (key.endsWith('/verify') && !key.startsWith('rollback/')) await act(key, UNSTOPPABLE, () => {})
-      return observed(component)
+      return fleet.observe(environment, component)
     },
-    converge: async ({ component, from, to, revision }, { signal }) => {
-      await act(key, signal, () => {
-        const slots = slotsOf(component)
-        for (let slot = from; slot < to; slot += 1) {
-          if (revision === null) slots.delete(slot)
-          else if (canonicalJson(slots.get(slot) ?? null) !== canonicalJson(revision))
-            slots.set(slot, revision)
-        }
-      })
-      return observed(component)
+    converge: async (desired, { signal }) => {
+      await act(key, signal, () => fleet.converge(desired))
+      return fleet.observe(environment, desired.component)
     },
+    shift: async (_, component, traffic, { signal }) => {
+      await act(key, signal, () => fleet.divide(environment, component, traffic))
+      return traffic
+    },
+    promote: async (promotion, { signal }) => {
+      await act(key, signal, () => fleet.promote(promotion))
+      return fleet.observe(environment, promotion.component)
+    },
+    counters: unused,
+    usage: unused,
+  }
+}
+
+interface Meters {
+  readonly now: () => number
+  readonly wait: (signal: AbortSignal) => Promise<void>
+}
+
+/** Good measurements before a breach that comes late. */
+const GOOD_FIRST = 2
+
+function metricsOf(model: ModelWorld, { now, wait }: Meters): Metrics {
+  return {
+    open: async ({ measure, target }) => {
+      if (measure.kind !== 'promql') throw new Error('a sketch measures by its node alone')
+      const fault = target.side === 'canary' ? model.faultOf(measure.query) : 'ok'
+      let count = 0
+      return {
+        read: async signal => {
+          await wait(signal)
+          count += 1
+          return { at: now(), requests: 50, ...readingOf(fault, count) }
+        },
+      }
+    },
+  }
+}
+
+function readingOf(fault: Fault | 'ok', count: number): Partial<Measurement> & Pick<Measurement, 'value'> {
+  switch (fault) {
+    case 'ok':
+      return { value: 0 }
+    case 'fail':
+      return { value: 1 }
+    case 'half':
+      return { value: count > GOOD_FIRST ? 1 : 0 }
+    case 'hang':
+      return { value: null, requests: 0 }
+    case 'mute':
+      return { value: null, error: 'it did not answer' }
   }
 }

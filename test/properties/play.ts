@@ -19,6 +19,7 @@ import type { Signal } from '../../src/run/ports.ts'
 import { reopenableNodes } from '../../src/run/reopen.ts'
 import { computeRollback } from '../../src/run/rollback.ts'
 import type { RunState } from '../../src/run/state.ts'
+import { undecidedComponents } from '../../src/run/traffic.ts'
 import type { Case, Word } from './case.ts'
 import { Broken, demand, Judge } from './laws.ts'
 import { ModelWorld } from './model-world.ts'
@@ -26,7 +27,7 @@ import { PLAN_HASH, planOf } from './sketch.ts'
 
 const START = 1_000_000
 const HOUR = 3_600_000
-const MOST_RUNNERS = 40
+const MOST_RUNNERS = 100
 
 export interface Played {
   readonly events: readonly RunEvent[]
@@ -142,7 +143,10 @@ class Play {
         left -= 1
         return left === 0
       },
-      onEvent: event => this.#judge.observe(event),
+      onEvent: event => {
+        this.#judge.observe(event)
+        if (event.type === 'run-finished') this.#judge.judgeTraffic(this.#model)
+      },
     })
     this.#judge.attached()
     for (const { runner, at, twice } of this.#kase.interrupts) {
@@ -153,6 +157,9 @@ class Play {
       })
     }
     const state = foldRun(this.#plan, ground.history)
+    ground.clock.after(this.#quietAfter(), () => {
+      if (this.#mayStayForEver(state)) this.#giveUp()
+    })
     const perform = createPerformer(this.#model.world(ground, this.#runner))
     try {
       const ended = await runEngine({
@@ -165,12 +172,39 @@ class Play {
         now: () => ground.clock.now(),
       })
       this.#sameAsFold(state)
+      if (ended.type === 'left' && ended.why === 'waiting') {
+        const isUncertain = (key: string): boolean => state.works.get(key)?.status.type === 'uncertain'
+        this.#judge.leaves(this.#model, ended.waiting, isUncertain)
+      }
       return ended
     } catch (error) {
+      if (isReleaseError(error) && error.code === SIMULATED_STANDSTILL && this.#mayStayForEver(state)) {
+        this.#giveUp()
+        return 'crashed'
+      }
       return this.#crashed(error)
     } finally {
       await ground.close()
     }
+  }
+
+  #giveUp(): void {
+    this.#run.post('run', { type: 'stop', by: 'cancel', who: 'ann' })
+  }
+
+  /** A minute after the last word: nobody says anything any more. */
+  #quietAfter(): number {
+    const last = Math.max(0, ...this.#kase.words.map(({ at }) => START + at))
+    return Math.max(0, last - this.#run.now) + 60_000
+  }
+
+  /** With divided traffic nobody leaves: somebody who is never answered gives the release up. */
+  #mayStayForEver(state: RunState): boolean {
+    return (
+      state.stop === null &&
+      undecidedComponents(state).length > 0 &&
+      [...state.active].some(({ status }) => status.type === 'waiting')
+    )
   }
 
   async #watched(
@@ -182,6 +216,14 @@ class Play {
     this.#model.begin(key)
     const outcome = await perform(task)
     ends()
+    if (task.work.rollback === null && task.work.node.operation.kind === 'analyse')
+      for (const event of outcome) {
+        demand(
+          event.type !== 'node-failed' || this.#model.faultOf(key) !== 'ok',
+          'no false alarm',
+          () => `${key} failed, and all that was measured was good: ${JSON.stringify(event)}`,
+        )
+      }
     return outcome
   }
 

@@ -49,7 +49,8 @@ function* candidates(kase: Case): Generator<Case> {
   for (const prepare of sketch.nodes.filter(node => node.kind === 'prepare')) {
     yield withoutNodes(kase, node => node.key.startsWith(prepare.key.slice(0, -'prepare'.length)))
   }
-  for (const one of sketch.nodes) if (one.kind !== 'prepare') yield withoutNodes(kase, node => node === one)
+  for (const one of sketch.nodes)
+    if (one.kind !== 'prepare' && one.weight !== 0) yield withoutNodes(kase, node => node === one)
   for (const list of ['words', 'interrupts', 'acts'] as const) {
     for (let i = 0; i < kase[list].length; i += 1)
       yield { ...kase, [list]: without<unknown>(kase[list], i) } as Case
@@ -84,6 +85,10 @@ function withoutNode(kase: Case, gone: SketchNode): Pick<Case, 'sketch' | 'words
     .filter(node => node !== gone)
     .map(node => {
       const needs = splice(node.needs, gone.needs)
+      if (node.until === gone.key) {
+        const { until: _, ...ending } = node
+        return { ...ending, needs, after: splice(node.after, gone.after).filter(key => !needs.includes(key)) }
+      }
       return { ...node, needs, after: splice(node.after, gone.after).filter(key => !needs.includes(key)) }
     })
   return {

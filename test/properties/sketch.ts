@@ -1,7 +1,16 @@
 /**
  * A plan in few words, as the generator makes it, the shrinker cuts it down, and a regression test holds it.
  */
-import type { FailurePolicy, Operation, Plan, PlanNode, Revision, Undo } from '../../src/plan/plan.ts'
+import {
+  ALL_STABLE,
+  type FailurePolicy,
+  type Operation,
+  type Plan,
+  type PlanMetric,
+  type PlanNode,
+  type Revision,
+  type Undo,
+} from '../../src/plan/plan.ts'
 
 export interface SketchComponent {
   readonly name: string
@@ -15,17 +24,27 @@ export interface SketchNode {
   readonly needs: readonly string[]
   readonly after: readonly string[]
   readonly component?: string
-  readonly undo?: 'step' | 'restore' | 'irreversible'
+  readonly undo?: 'step' | 'restore' | 'irreversible' | 'traffic' | 'remove'
   /** Attempts after the first. */
   readonly retries?: number
   /** Of a step. */
   readonly redo?: 'idempotent' | 'observable'
   /** Of a gate or a message: it only warns. */
   readonly mild?: boolean
-  /** Of a wait, or until an approval expires; milliseconds. */
+  /** Of a wait or an analysis, or until an approval expires; milliseconds. */
   readonly time?: number
-  /** Of a replace: the slot. Of a verify: how many there are. */
+  /** Of a replace or a start: the slot, or the first. Of a verify or a promote: how many there are. */
   readonly slot?: number
+  /** Of a start: the slots end before it. */
+  readonly to?: number
+  /** Of a start: the old version beside the new. */
+  readonly baseline?: boolean
+  /** Of a shift: percent. */
+  readonly weight?: number
+  /** Of an analysis: it watches until this has ended. */
+  readonly until?: string
+  /** Those that shift together. */
+  readonly lockstep?: string
 }
 
 export interface Sketch {
@@ -92,9 +111,10 @@ function nodeOf(node: SketchNode): PlanNode {
     stage,
     title: node.key,
     ...(node.component === undefined ? {} : { component: node.component, environment: stage }),
+    ...(node.lockstep === undefined ? {} : { lockstep: node.lockstep }),
     needs: node.needs,
     after: node.after,
-    timeout: isFree ? null : 20_000,
+    timeout: isFree || node.until !== undefined ? null : 20_000 + (node.time ?? 0),
     retry: { limit: node.retries ?? 0, delay: 500, maxDelay: 4000 },
     undo: undoOf(node),
     operation: operationOf(node),
@@ -137,7 +157,52 @@ function operationOf(node: SketchNode): Operation {
       return { kind, revision, from: node.slot!, to: node.slot! + 1, maxUnavailable: 0, prepared }
     case 'verify':
       return { kind, revision, instances: node.slot!, prepared }
+    case 'start': {
+      const side = node.baseline ? 'baseline' : 'canary'
+      return {
+        kind,
+        side,
+        revision: node.baseline ? null : revision,
+        from: node.slot!,
+        to: node.to!,
+        prepared,
+      }
+    }
+    case 'shift':
+      return { kind, traffic: { ...ALL_STABLE, canary: node.weight!, carried: node.lockstep !== undefined } }
+    case 'analyse':
+      return {
+        kind,
+        targets: [
+          { environment: stageOf(key), component: node.component!, side: 'canary', version: '2.0.0' },
+        ],
+        metrics: [metricOf(key)],
+        duration: node.time ?? 0,
+        requests: 0,
+        patience: 3_000,
+        until: node.until ?? null,
+        decides: null,
+      }
+    case 'promote':
+      return { kind, revision, instances: node.slot!, prepared, decidedBy: null }
+    case 'remove':
+      return { kind, side: 'baseline' }
     case 'join':
       return { kind }
   }
 }
+
+/** The node's key as its query, so that the model knows whose measurement it is. */
+const metricOf = (key: string): PlanMetric => ({
+  name: 'error rate',
+  unit: 'ratio',
+  measure: { kind: 'promql', query: key },
+  provider: { kind: 'router' },
+  expected: { kind: 'condition', condition: { kind: 'below', threshold: 0.01 } },
+  interval: 1_000,
+  delay: 0,
+  failureLimit: 0,
+  consecutiveErrorLimit: 2,
+  minRequests: 10,
+  noData: 'hold',
+})
