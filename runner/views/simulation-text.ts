@@ -23,8 +23,10 @@ export function renderSimulation(simulation: Simulation, options: SimulationText
     sourceOf(options),
     '',
     ...timeline(simulation, options),
+    ...weights(simulation, plan),
     '',
     coverage(simulation),
+    ...unwatchedLines(simulation, paint),
     '',
     ...verdict(simulation, paint),
   ]
@@ -35,6 +37,41 @@ function sourceOf({ plan, known }: SimulationTextOptions): string {
   const assumed = plan.nodes.length - known.nodes
   if (known.runs === 0) return 'There are no earlier runs: all durations are assumed.'
   return `Durations: the median of ${known.runs} earlier runs for ${known.nodes} nodes, assumed for ${assumed}.`
+}
+
+/** No failure shows it, and no simulation could: what nobody measures. */
+const unwatchedLines = ({ unwatched }: Simulation, paint: Painter): readonly string[] =>
+  unwatched.map(({ environment, component, position }) => {
+    const where = position === null ? '' : ` (${position.file}:${position.line}:${position.column})`
+    return paint.yellow(
+      `! ${plain(component)} in ${plain(environment)} gets requests while nothing of it is measured: only its health would stop it${where}`,
+    )
+  })
+
+/** How requests are divided, one line for all components that go through the same steps at the same times. */
+function weights({ timeline }: Simulation, plan: Plan): readonly string[] {
+  const ends = new Map(timeline.map(({ node, to }) => [node, to]))
+  const courses = new Map<string, string[]>()
+  const places = plan.nodes.filter(({ operation }) => operation.kind === 'promote')
+  for (const { component = '', environment = '' } of places) {
+    const steps = plan.nodes.filter(
+      node => node.component === component && node.environment === environment && ends.has(node.key),
+    )
+    const said = steps.flatMap(({ key, operation }) => {
+      const at = renderDuration(ends.get(key)!)
+      if (operation.kind === 'promote') return [`promoted at ${at}`]
+      if (operation.kind !== 'shift' || operation.traffic.canary === 0) return []
+      return [`${operation.traffic.canary} % at ${at}`]
+    })
+    const watches = steps.filter(({ operation }) => operation.kind === 'analyse').length
+    const watched = watches === 0 ? 'not watched' : `watched ${watches === 1 ? 'once' : `${watches} times`}`
+    const course = `${said.join(', ')}; ${watched}`
+    courses.set(`${environment} ${course}`, [...(courses.get(`${environment} ${course}`) ?? []), component])
+  }
+  return [...courses].map(([course, names]) => {
+    const [environment = ''] = course.split(' ')
+    return `  ${plain(names.join(', '))} in ${plain(environment)}: ${course.slice(environment.length + 1)}`
+  })
 }
 
 /** A bar for each stage, from its first node's begin to its last one's end. */
