@@ -17,10 +17,11 @@ import type {
   StepModel,
 } from '../definition/model.ts'
 import type { Span } from '../diagnostic.ts'
-import type { EnvValue, Millis, PlanCheck, PlanCommand, PlanNode, Retry, Undo } from '../plan/plan.ts'
+import type { EnvValue, Millis, PlanCommand, PlanNode, Retry, Undo } from '../plan/plan.ts'
 import { lowerBake } from './bake.ts'
+import { lowerCheck } from './checks.ts'
 import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
-import { type CompileContext, isCheck, isSecret } from './context.ts'
+import { type CompileContext, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
 import { flatten } from './names.ts'
 import type { ResolvedStage } from './stages.ts'
@@ -198,49 +199,7 @@ export class Lowering {
       title: `gate: ${item.name}`,
       timeout: this.#timeout(item, DEFAULT_TIMEOUT.gate),
       retry: this.retry(item.retry, item.at, NO_RETRY),
-      operation: { kind: 'gate', name: item.name, required: item.required, check: this.#check(item) },
-    })
-  }
-
-  #check(item: GateModel): PlanCheck {
-    const { check } = item
-    if (typeof check === 'function' || !isCheck(check)) return { kind: 'function' }
-    switch (check.kind) {
-      case 'command':
-        return { kind: 'command', command: this.command(check.command, item.at) }
-      case 'coverage':
-        this.#checkPercent(check.atLeast, item)
-        return {
-          kind: 'coverage',
-          command: this.command(check.command, item.at),
-          metric: check.metric,
-          atLeast: check.atLeast,
-          report: check.report,
-        }
-      case 'http':
-        return {
-          kind: 'http',
-          target:
-            typeof check.target === 'string'
-              ? { url: check.target }
-              : {
-                  environment: check.target.environment.name,
-                  component: check.target.component.name,
-                  path: check.target.path,
-                },
-          method: check.method,
-          status: check.status,
-        }
-    }
-  }
-
-  #checkPercent(percent: number, item: GateModel): void {
-    if (percent >= 0 && percent <= 100) return
-    this.context.report({
-      code: 'not-a-percentage',
-      message: `the gate "${item.name}" asks for at least ${percent} %`,
-      hint: 'A percentage is from 0 to 100.',
-      at: item.at,
+      operation: { kind: 'gate', name: item.name, required: item.required, check: lowerCheck(this, item) },
     })
   }
 
