@@ -1,8 +1,9 @@
 /**
  * Plays cases by their numbers, and shrinks the first that breaks a law.
  */
+
+import { Broken } from './broken.ts'
 import { type Case, generate } from './case.ts'
-import { Broken } from './laws.ts'
 import { play } from './play.ts'
 import { shrink } from './shrink.ts'
 

@@ -4,40 +4,20 @@
  * Boundary: shares no code with decide, evolve or rollback.
  */
 
-import { besideOf, isDivided } from '../../runner/simulate/model-fleet.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import type { Evidence } from '../../src/run/evidence.ts'
-import { type Case, NEW_EVERYWHERE } from './case.ts'
+import { demand } from './broken.ts'
+import type { Case } from './case.ts'
+import { NEW_EVERYWHERE } from './deployments.ts'
+import { type Failed, FORCE, fallenWith, isLocked, matesOf } from './fellows.ts'
 import type { ModelWorld } from './model-world.ts'
+import { isRollback, laterOf, numberOf, targetOf } from './record-keys.ts'
 import { revisionOf, type Sketch, type SketchNode, stageOf } from './sketch.ts'
+import { TrafficLaws } from './traffic-laws.ts'
 
-/** A law is broken. `law` is its name, by which a shrunk case is known to be broken in the same way. */
-export class Broken extends Error {
-  readonly law: string
-
-  constructor(law: string, message: string) {
-    super(`${law}: ${message}`)
-    this.law = law
-  }
-}
-
-export function demand(held: boolean, law: string, message: () => string): asserts held {
-  if (!held) throw new Broken(law, message())
-}
+export { Broken } from './broken.ts'
 
 type Fate = 'none' | 'begun' | 'succeeded' | 'failed' | 'cancelled' | 'skipped'
-
-const targetOf = (key: string): string => key.replace(/^rollback\/\d+\//, '')
-const numberOf = (key: string): number => Number(key.split('/')[1])
-const isRollback = (key: string): boolean => key.startsWith('rollback/')
-
-interface Failed {
-  readonly key: string
-  /** contain: it stays with its component. Otherwise the policy that stopped the run. */
-  readonly rule: 'contain' | 'stop' | 'rollback-dependents' | 'rollback-all'
-}
-
-const FORCE = { stop: 0, 'rollback-dependents': 1, 'rollback-all': 2 } as const
 
 /** Follows a run's record and judges what starts and how it ends. */
 export class Judge {
@@ -53,10 +33,6 @@ export class Judge {
   readonly #running = new Set<string>()
   /** Analyses under way: they take nobody's place. */
   readonly #watching = new Set<string>()
-  /** When each node ended last, as the number of its event, and by the clock. */
-  readonly #endedAs = new Map<string, { readonly count: number; readonly at: number }>()
-  #attachedAs = 0
-  #haltedAt: number | null = null
   /** Rollback nodes, with what they wait for. */
   readonly #rollbacks = new Map<string, { readonly after: readonly string[]; readonly epoch: number }>()
   #failed: Failed[] = []
@@ -70,18 +46,33 @@ export class Judge {
   /** Begun, and known to have failed or allowed to begin again. */
   readonly #answered = new Set<string>()
   #count = 0
+  readonly #traffic: TrafficLaws
 
   constructor(kase: Case) {
     this.#sketch = kase.sketch
     this.#nodes = new Map(kase.sketch.nodes.map(node => [node.key, node]))
     this.#later = laterOf(kase.sketch)
+    this.#traffic = new TrafficLaws(kase.sketch, {
+      fate: this.fate,
+      because: this.#because,
+      owed: this.owed,
+      rollbacks: this.#rollbacks,
+      satisfied: key => this.#satisfied(key),
+      ended: key => this.#ended(key),
+      later: this.#later,
+    })
   }
 
   /** A runner has come: what the one before had running is gone. */
+  /** The laws of traffic, for what the record alone does not show. */
+  get traffic(): TrafficLaws {
+    return this.#traffic
+  }
+
   attached(): void {
     this.#running.clear()
     this.#watching.clear()
-    this.#attachedAs = this.#count
+    this.#traffic.attached(this.#count)
   }
 
   /** The engine performs this attempt now. Returns what ends it. */
@@ -112,29 +103,7 @@ export class Judge {
     for (const before of node.after) {
       demand(this.#ended(before), 'after', () => `${key} began before ${before} had ended`)
     }
-    if (node.kind === 'promote') this.#mayPromote(node)
-  }
-
-  /** Everything that was shifted for it was watched since, as far as it was to be watched. */
-  #mayPromote(node: SketchNode): void {
-    const mates = this.#sketch.nodes.filter(other => isTogether(other, node))
-    const before = mates.filter(({ key }) => this.#later.get(key)!.has(node.key))
-    for (const watch of before.filter(({ kind }) => kind === 'analyse')) {
-      const judged = this.#endedAs.get(watch.key)?.count ?? 0
-      const shifts = before.filter(
-        ({ kind, key }) => kind === 'shift' && this.#later.get(key)!.has(watch.key),
-      )
-      demand(
-        this.#satisfied(watch.key) &&
-          shifts.every(({ key }) => (this.#endedAs.get(key)?.count ?? 0) < judged || this.#isLeftOut(key)),
-        'promotion after judgement',
-        () => `${node.key} began, and ${watch.key} has not passed on the traffic that it promotes`,
-      )
-    }
-  }
-
-  #isLeftOut(key: string): boolean {
-    return this.#because.get(key) === 'only'
+    if (node.kind === 'promote') this.#traffic.mayPromote(node)
   }
 
   #mayUndo(key: string, target: string): void {
@@ -170,7 +139,7 @@ export class Judge {
       case 'node-started':
         demand(!this.#ended(event.node), 'never again', () => `${event.node} has ended and was started again`)
         this.#mayRepeat(event.node)
-        this.#beginsAtOnce(event)
+        this.#traffic.beginsAtOnce(event)
         this.fate.set(event.node, 'begun')
         this.#attempt.set(event.node, event.attempt)
         if (!isRollback(event.node)) this.owed.add(event.node)
@@ -186,10 +155,10 @@ export class Judge {
         this.#succeeds(event)
         return
       case 'node-failed':
-        this.#mayJudge(event)
+        this.#traffic.mayJudge(event)
         if (!this.#ended(event.node) && !isRollback(event.node)) this.#fails(event)
         if (!this.#ended(event.node)) this.fate.set(event.node, 'failed')
-        this.#endedAs.set(event.node, { count: this.#count, at: event.at })
+        this.#traffic.ends(event.node, { count: this.#count, at: event.at })
         return
       case 'node-cancelled':
       case 'node-skipped':
@@ -206,7 +175,7 @@ export class Judge {
         return
       case 'stop-asked':
         if (event.by === 'cancel') this.#cancelled = true
-        if (event.by === 'cancel') this.#haltedAt ??= event.at
+        if (event.by === 'cancel') this.#traffic.halted(event.at)
         return
       case 'run-finished':
         this.#finishes(event)
@@ -227,9 +196,9 @@ export class Judge {
   #succeeds(event: Extract<RunEvent, { type: 'node-succeeded' }>): void {
     const { node: key, at } = event
     demand(!this.#ended(key), 'one end', () => `${key} succeeded when it had ended as ${this.fate.get(key)}`)
-    this.#mayJudge(event)
+    this.#traffic.mayJudge(event)
     this.fate.set(key, 'succeeded')
-    this.#endedAs.set(key, { count: this.#count, at })
+    this.#traffic.ends(key, { count: this.#count, at })
     if (isRollback(key)) {
       this.owed.delete(targetOf(key))
       return
@@ -238,7 +207,7 @@ export class Judge {
     else this.owed.add(key)
     this.#done.push(key)
     const node = this.#nodes.get(key)!
-    if (node.kind === 'analyse') this.#passes(node, event.value as unknown as Evidence)
+    if (node.kind === 'analyse') this.#traffic.passes(node, event.value as unknown as Evidence)
     if (node.kind === 'wait') {
       const waited = at - (this.#waits.get(key) ?? at)
       demand(waited >= node.time!, 'waits', () => `${key} waited ${waited} of ${node.time} ms`)
@@ -261,7 +230,7 @@ export class Judge {
       () => `${type} of ${node} names ${because}, which did not fail by itself`,
     )
     if (this.#ended(node)) return
-    this.#endedAs.set(node, { count: this.#count, at: this.#endedAs.get(because)?.at ?? 0 })
+    this.#traffic.ends(node, { count: this.#count, at: 0, because })
     this.fate.set(node, type === 'node-skipped' ? 'skipped' : 'cancelled')
     this.#because.set(node, because)
   }
@@ -269,61 +238,17 @@ export class Judge {
   #failedOf(key: string): Failed {
     const node = this.#nodes.get(key)!
     const policy = this.#sketch.stages.find(stage => stage.name === stageOf(key))!.policy
-    const names = this.#matesOf(node)
+    const names = matesOf(this.#sketch, node)
     const critical =
       names.size === 0 || this.#sketch.components.some(({ name, critical }) => critical && names.has(name))
     if (!critical || policy === 'continue-partial') return { key, rule: 'contain' }
     return { key, rule: policy }
   }
 
-  /** Names of the components that fail with the node. */
-  #matesOf(node: SketchNode): ReadonlySet<string> {
-    const mates = this.#sketch.nodes.filter(other => other === node || isLocked(other, node))
-    return new Set(mates.flatMap(({ component }) => component ?? []))
-  }
-
   #fails({ node, at }: { readonly node: string; readonly at: number }): void {
     const failed = this.#failedOf(node)
     this.#failed.push(failed)
-    if (failed.rule !== 'contain') this.#haltedAt ??= at
-  }
-
-  /** It takes nobody's place: with all that it needs there, it begins before any time passes. */
-  #beginsAtOnce({ node: key, at, attempt }: Extract<RunEvent, { type: 'node-started' }>): void {
-    const node = this.#nodes.get(key)
-    if (node?.kind !== 'analyse' || attempt > 1) return
-    const ends = node.needs.map(need => this.#endedAs.get(need))
-    const last = Math.max(0, ...ends.map(end => end?.count ?? 0))
-    const latest = Math.max(0, ...ends.map(end => end?.at ?? 0))
-    demand(
-      last <= this.#attachedAs || at === latest,
-      'an analysis waits for nobody',
-      () => `${key} could begin at ${latest} and began at ${at}`,
-    )
-  }
-
-  /** What stops a run stops its analyses with it. */
-  #mayJudge({ node: key, at }: { readonly node: string; readonly at: number }): void {
-    if (isRollback(key) || this.#nodes.get(key)!.kind !== 'analyse') return
-    demand(
-      this.#haltedAt === null || at <= this.#haltedAt,
-      'a halt ends analyses',
-      () => `${key} was watched until ${at}, and the run was halted at ${this.#haltedAt}`,
-    )
-  }
-
-  #passes({ key, until }: SketchNode, { series }: Evidence): void {
-    const seen = series.flatMap(({ points }) => points.map(([, value]) => value))
-    demand(
-      seen.some(value => value !== null) && seen.every(value => value === null || value === 0),
-      'measured',
-      () => `${key} passed having measured ${JSON.stringify(seen)}`,
-    )
-    demand(
-      until === undefined || this.#ended(until),
-      'until',
-      () => `${key} passed before ${until} had ended`,
-    )
+    if (failed.rule !== 'contain') this.#traffic.halted(at)
   }
 
   #plans(event: Extract<RunEvent, { type: 'rollback-planned' }>): void {
@@ -343,7 +268,7 @@ export class Judge {
     this.#failed = []
     this.#persons = []
     this.#cancelled = false
-    this.#haltedAt = null
+    this.#traffic.reopened()
     this.#epoch += 1
   }
 
@@ -351,20 +276,7 @@ export class Judge {
   #due(key: string): boolean {
     const last = this.#persons.at(-1)
     const asked = last === undefined ? this.#byPolicy(this.#nodes.get(key)!) : !last.has(key)
-    return asked || this.#undecided(this.#nodes.get(key)!)
-  }
-
-  /** It divides traffic, or was started for that, and nothing that stands has promoted it. */
-  #undecided(node: SketchNode): boolean {
-    if (node.undo !== 'traffic' && node.undo !== 'remove') return false
-    return !this.#sketch.nodes.some(
-      ({ kind, key, component }) =>
-        kind === 'promote' &&
-        component === node.component &&
-        stageOf(key) === stageOf(node.key) &&
-        this.fate.get(key) === 'succeeded' &&
-        this.owed.has(key),
-    )
+    return asked || this.#traffic.undecided(this.#nodes.get(key)!)
   }
 
   /** Whether anything ever asked for its undoing since the run was last reopened. */
@@ -385,29 +297,15 @@ export class Judge {
     return this.#failed.some(failed => {
       if (failed.rule === 'stop' || (failed.rule === 'rollback-dependents' && halt === 'stop')) return false
       if (failed.key === node.key) return true
-      return this.#fallen(this.#matesOf(this.#nodes.get(failed.key)!)).has(node.component ?? '')
+      return fallenWith(this.#sketch, matesOf(this.#sketch, this.#nodes.get(failed.key)!)).has(
+        node.component ?? '',
+      )
     })
   }
 
   #haltRule(): keyof typeof FORCE | null {
     const rules = this.#failed.flatMap(({ rule }) => (rule === 'contain' ? [] : [rule]))
     return rules.sort((a, b) => FORCE[b] - FORCE[a])[0] ?? null
-  }
-
-  /** With all that need one of them, and all that shift together with one of these. */
-  #fallen(names: ReadonlySet<string>): ReadonlySet<string> {
-    const found = new Set(names)
-    for (let before = -1; before !== found.size; ) {
-      before = found.size
-      for (const component of this.#sketch.components) {
-        if (component.needs.some(need => found.has(need))) found.add(component.name)
-      }
-      for (const node of this.#sketch.nodes) {
-        if (node.lockstep === undefined || !found.has(node.component ?? '')) continue
-        for (const mate of this.#matesOf(node)) found.add(mate)
-      }
-    }
-    return found
   }
 
   #finishes({ outcome, cause }: Extract<RunEvent, { type: 'run-finished' }>): void {
@@ -419,48 +317,7 @@ export class Judge {
     }
     this.#judgeOutcome(outcome, cause)
     this.#judgeUndone()
-    this.#judgeLocksteps()
-  }
-
-  /** Those that shift together stand and fall together, unless taking one of them back has failed. */
-  #judgeLocksteps(): void {
-    const promotions = this.#sketch.nodes.filter(({ kind, lockstep }) => kind === 'promote' && lockstep)
-    for (const one of promotions) {
-      const mates = promotions.filter(other => isLocked(other, one))
-      const standing = mates.filter(({ key }) => this.fate.get(key) === 'succeeded' && this.owed.has(key))
-      const tried = [...this.#rollbacks.keys()].some(
-        key => this.fate.get(key) === 'failed' && isLocked(this.#nodes.get(targetOf(key))!, one),
-      )
-      demand(
-        tried || standing.length === 0 || standing.length === mates.length,
-        'lockstep',
-        () => `${standing.map(({ key }) => key).join(', ')} stand and others of their lockstep do not`,
-      )
-    }
-  }
-
-  /** A run that has ended divides nothing, and nothing of a canary is left, unless its undoing failed. */
-  judgeTraffic(model: ModelWorld): void {
-    for (const [place, one] of model.fleet.places) {
-      const [stage, component] = place.split('/')
-      const tried = [...this.#rollbacks.keys()].some(key => {
-        const node = this.#nodes.get(targetOf(key))!
-        return this.fate.get(key) === 'failed' && node.component === component && stageOf(node.key) === stage
-      })
-      if (tried) continue
-      demand(!isDivided(one), 'traffic is decided', () => `the run ended and divides ${place}`)
-      demand(besideOf(one) === 0, 'traffic is decided', () => `the run ended and ${place} has a canary`)
-    }
-  }
-
-  /** Nobody leaves of his own accord while traffic is divided, but to ask what became of a step. */
-  leaves(model: ModelWorld, waiting: readonly string[], isUncertain: (key: string) => boolean): void {
-    const divided = [...model.fleet.places].find(([, place]) => isDivided(place))
-    demand(
-      divided === undefined || waiting.every(isUncertain),
-      'nobody leaves divided traffic',
-      () => `the run was left waiting for ${waiting.join(', ')} and divides ${divided?.[0]}`,
-    )
+    this.#traffic.judgeLocksteps()
   }
 
   #judgeOutcome(outcome: string, cause: string | null): void {
@@ -541,23 +398,4 @@ export class Judge {
   #tried(key: string): boolean {
     return [...this.#rollbacks.keys()].some(other => targetOf(other) === key)
   }
-}
-
-const isLocked = (one: SketchNode, other: SketchNode): boolean =>
-  one.lockstep !== undefined && one.lockstep === other.lockstep
-
-/** They belong to one course: of a component in its place, or of a lockstep. */
-const isTogether = (one: SketchNode, other: SketchNode): boolean =>
-  isLocked(one, other) || (one.component === other.component && stageOf(one.key) === stageOf(other.key))
-
-function laterOf(sketch: Sketch): ReadonlyMap<string, ReadonlySet<string>> {
-  const later = new Map<string, Set<string>>(sketch.nodes.map(({ key }) => [key, new Set()]))
-  for (const node of [...sketch.nodes].reverse()) {
-    for (const before of [...node.needs, ...node.after]) {
-      const set = later.get(before)!
-      set.add(node.key)
-      for (const key of later.get(node.key)!) set.add(key)
-    }
-  }
-  return later
 }

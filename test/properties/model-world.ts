@@ -11,7 +11,8 @@ import { brand, type StepModel } from '../../src/definition/model.ts'
 import { ReleaseError } from '../../src/errors.ts'
 import type { Measurement } from '../../src/judge/measurement.ts'
 import type { Metrics, Platform } from '../../src/run/ports.ts'
-import { type Case, type Fault, NEW_EVERYWHERE } from './case.ts'
+import type { Case, Fault } from './case.ts'
+import { NEW_EVERYWHERE } from './deployments.ts'
 import { revisionOf, type Sketch } from './sketch.ts'
 
 /** `undo KEY` for a rollback's key, whatever its number. */

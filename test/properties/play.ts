@@ -20,8 +20,9 @@ import { reopenableNodes } from '../../src/run/reopen.ts'
 import { computeRollback } from '../../src/run/rollback.ts'
 import type { RunState } from '../../src/run/state.ts'
 import { undecidedComponents } from '../../src/run/traffic.ts'
+import { Broken, demand } from './broken.ts'
 import type { Case, Word } from './case.ts'
-import { Broken, demand, Judge } from './laws.ts'
+import { Judge } from './laws.ts'
 import { ModelWorld } from './model-world.ts'
 import { PLAN_HASH, planOf } from './sketch.ts'
 
@@ -145,7 +146,7 @@ class Play {
       },
       onEvent: event => {
         this.#judge.observe(event)
-        if (event.type === 'run-finished') this.#judge.judgeTraffic(this.#model)
+        if (event.type === 'run-finished') this.#judge.traffic.judgeWorld(this.#model)
       },
     })
     this.#judge.attached()
@@ -174,7 +175,7 @@ class Play {
       this.#sameAsFold(state)
       if (ended.type === 'left' && ended.why === 'waiting') {
         const isUncertain = (key: string): boolean => state.works.get(key)?.status.type === 'uncertain'
-        this.#judge.leaves(this.#model, ended.waiting, isUncertain)
+        this.#judge.traffic.leaves(this.#model, ended.waiting, isUncertain)
       }
       return ended
     } catch (error) {

@@ -1,8 +1,9 @@
 /**
  * Makes a case that breaks a law as small as it gets while it breaks the same law, and prints it as a test.
  */
+
+import { Broken } from './broken.ts'
 import type { Case } from './case.ts'
-import { Broken } from './laws.ts'
 import { play } from './play.ts'
 import type { Sketch, SketchNode } from './sketch.ts'
 
