@@ -1,7 +1,8 @@
 /**
  * A release that divides traffic: `front` calls `back`, both on the local platform, with a client that keeps asking.
  *
- *     fault    how 2.0.0 misbehaves from now on, as `component kind`: `back errors`, `back slow`, `front dies`
+ *     fault    how 2.0.0 misbehaves from now on, as `component kind`: `back errors`, `back slow`, `front dies`;
+ *              `component@version kind` for another version
  *     asked    nothing is written by the services: who answered is in the answers' headers
  */
 import { Agent, request } from 'undici'
@@ -23,7 +24,8 @@ export interface CanariedOptions {
   readonly policy?: string
 }
 
-const definition = (root: string, options: CanariedOptions): string => `
+/** The definition, for a project whose folder is `root`. */
+export const canariedDefinition = (root: string, options: CanariedOptions): string => `
 import * as language from 'release-as-code'
 const {
   abTest, allAtOnce, availability, blueGreen, canary, compare, cpu, environment, errorRate, haproxy, latency, local, memory,
@@ -49,8 +51,9 @@ const server = (name: string, version: string): string => `
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 const { PROJECT, PORT, HOST, RELEASE_GATEWAY } = process.env
-const faults = () => '${version}' === '2.0.0' && existsSync(PROJECT + '/fault')
-  ? readFileSync(PROJECT + '/fault', 'utf8').split('\\n').filter(line => line.startsWith('${name} ')).map(line => line.slice(${name.length + 1}))
+const mine = ['${name}@${version} '${version === '2.0.0' ? `, '${name} '` : ''}]
+const faults = () => existsSync(PROJECT + '/fault')
+  ? readFileSync(PROJECT + '/fault', 'utf8').split('\\n').filter(line => mine.some(own => line.startsWith(own))).map(line => line.split(' ')[1])
   : []
 const side = headers => headers['x-release-side'] ? { 'x-release-side': headers['x-release-side'] } : {}
 const ask = (path, headers) => new Promise((resolve, reject) => {
@@ -85,7 +88,7 @@ export async function canariedProject(options: CanariedOptions): Promise<TestPro
     }
   }
   const project = createProject({ files })
-  project.write('release.config.ts', definition(project.root, options))
+  project.write('release.config.ts', canariedDefinition(project.root, options))
   const { code, stderr, stdout } = await project.release(['run', '--param', 'version=1.0.0', '--yes'])
   if (code !== 0) throw new Error(`1.0.0 could not be deployed: ${stderr}${stdout}`)
   return project
