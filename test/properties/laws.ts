@@ -46,13 +46,13 @@ export class Judge {
   /** Begun, and known to have failed or allowed to begin again. */
   readonly #answered = new Set<string>()
   #count = 0
-  readonly #traffic: TrafficLaws
+  readonly traffic: TrafficLaws
 
   constructor(kase: Case) {
     this.#sketch = kase.sketch
     this.#nodes = new Map(kase.sketch.nodes.map(node => [node.key, node]))
     this.#later = laterOf(kase.sketch)
-    this.#traffic = new TrafficLaws(kase.sketch, {
+    this.traffic = new TrafficLaws(kase.sketch, {
       fate: this.fate,
       because: this.#because,
       owed: this.owed,
@@ -64,15 +64,10 @@ export class Judge {
   }
 
   /** A runner has come: what the one before had running is gone. */
-  /** The laws of traffic, for what the record alone does not show. */
-  get traffic(): TrafficLaws {
-    return this.#traffic
-  }
-
   attached(): void {
     this.#running.clear()
     this.#watching.clear()
-    this.#traffic.attached(this.#count)
+    this.traffic.attached(this.#count)
   }
 
   /** The engine performs this attempt now. Returns what ends it. */
@@ -103,7 +98,7 @@ export class Judge {
     for (const before of node.after) {
       demand(this.#ended(before), 'after', () => `${key} began before ${before} had ended`)
     }
-    if (node.kind === 'promote') this.#traffic.mayPromote(node)
+    if (node.kind === 'promote') this.traffic.mayPromote(node)
   }
 
   #mayUndo(key: string, target: string): void {
@@ -139,7 +134,7 @@ export class Judge {
       case 'node-started':
         demand(!this.#ended(event.node), 'never again', () => `${event.node} has ended and was started again`)
         this.#mayRepeat(event.node)
-        this.#traffic.beginsAtOnce(event)
+        this.traffic.beginsAtOnce(event)
         this.fate.set(event.node, 'begun')
         this.#attempt.set(event.node, event.attempt)
         if (!isRollback(event.node)) this.owed.add(event.node)
@@ -155,10 +150,10 @@ export class Judge {
         this.#succeeds(event)
         return
       case 'node-failed':
-        this.#traffic.mayJudge(event)
+        this.traffic.mayJudge(event)
         if (!this.#ended(event.node) && !isRollback(event.node)) this.#fails(event)
         if (!this.#ended(event.node)) this.fate.set(event.node, 'failed')
-        this.#traffic.ends(event.node, { count: this.#count, at: event.at })
+        this.traffic.ends(event.node, { count: this.#count, at: event.at })
         return
       case 'node-cancelled':
       case 'node-skipped':
@@ -175,7 +170,7 @@ export class Judge {
         return
       case 'stop-asked':
         if (event.by === 'cancel') this.#cancelled = true
-        if (event.by === 'cancel') this.#traffic.halted(event.at)
+        if (event.by === 'cancel') this.traffic.halted(event.at)
         return
       case 'run-finished':
         this.#finishes(event)
@@ -196,9 +191,9 @@ export class Judge {
   #succeeds(event: Extract<RunEvent, { type: 'node-succeeded' }>): void {
     const { node: key, at } = event
     demand(!this.#ended(key), 'one end', () => `${key} succeeded when it had ended as ${this.fate.get(key)}`)
-    this.#traffic.mayJudge(event)
+    this.traffic.mayJudge(event)
     this.fate.set(key, 'succeeded')
-    this.#traffic.ends(key, { count: this.#count, at })
+    this.traffic.ends(key, { count: this.#count, at })
     if (isRollback(key)) {
       this.owed.delete(targetOf(key))
       return
@@ -207,7 +202,7 @@ export class Judge {
     else this.owed.add(key)
     this.#done.push(key)
     const node = this.#nodes.get(key)!
-    if (node.kind === 'analyse') this.#traffic.passes(node, event.value as unknown as Evidence)
+    if (node.kind === 'analyse') this.traffic.passes(node, event.value as unknown as Evidence)
     if (node.kind === 'wait') {
       const waited = at - (this.#waits.get(key) ?? at)
       demand(waited >= node.time!, 'waits', () => `${key} waited ${waited} of ${node.time} ms`)
@@ -230,7 +225,7 @@ export class Judge {
       () => `${type} of ${node} names ${because}, which did not fail by itself`,
     )
     if (this.#ended(node)) return
-    this.#traffic.ends(node, { count: this.#count, at: 0, because })
+    this.traffic.ends(node, { count: this.#count, at: 0, because })
     this.fate.set(node, type === 'node-skipped' ? 'skipped' : 'cancelled')
     this.#because.set(node, because)
   }
@@ -248,7 +243,7 @@ export class Judge {
   #fails({ node, at }: { readonly node: string; readonly at: number }): void {
     const failed = this.#failedOf(node)
     this.#failed.push(failed)
-    if (failed.rule !== 'contain') this.#traffic.halted(at)
+    if (failed.rule !== 'contain') this.traffic.halted(at)
   }
 
   #plans(event: Extract<RunEvent, { type: 'rollback-planned' }>): void {
@@ -268,7 +263,7 @@ export class Judge {
     this.#failed = []
     this.#persons = []
     this.#cancelled = false
-    this.#traffic.reopened()
+    this.traffic.reopened()
     this.#epoch += 1
   }
 
@@ -276,7 +271,7 @@ export class Judge {
   #due(key: string): boolean {
     const last = this.#persons.at(-1)
     const asked = last === undefined ? this.#byPolicy(this.#nodes.get(key)!) : !last.has(key)
-    return asked || this.#traffic.undecided(this.#nodes.get(key)!)
+    return asked || this.traffic.undecided(this.#nodes.get(key)!)
   }
 
   /** Whether anything ever asked for its undoing since the run was last reopened. */
@@ -317,7 +312,7 @@ export class Judge {
     }
     this.#judgeOutcome(outcome, cause)
     this.#judgeUndone()
-    this.#traffic.judgeLocksteps()
+    this.traffic.judgeLocksteps()
   }
 
   #judgeOutcome(outcome: string, cause: string | null): void {

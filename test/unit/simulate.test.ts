@@ -3,7 +3,19 @@
  */
 import { expect, test } from 'vitest'
 import { simulate } from '../../runner/simulate/simulate.ts'
-import { allAtOnce, command, environment, local, release, rolling, service } from '../../src/index.ts'
+import {
+  allAtOnce,
+  blueGreen,
+  canary,
+  command,
+  environment,
+  errorRate,
+  latency,
+  local,
+  release,
+  rolling,
+  service,
+} from '../../src/index.ts'
 import type { LiveFact, Plan } from '../../src/plan/plan.ts'
 import { planOf } from './compile-rig.ts'
 
@@ -110,6 +122,39 @@ test('a component that is not critical is taken back alone', async () => {
     { live },
   )
   expect(await holesOf(plan)).toEqual([])
+})
+
+const analysis = [errorRate().below('1%'), latency('p95').below('500ms')]
+const steps = { steps: [5, 50, 100], every: '30m', analysis, background: [errorRate().below('5%')] } as const
+
+test.for([
+  { name: 'a canary of each component', with: canary({ ...steps, baseline: true }), order: 'needs' },
+  { name: 'a canary in lockstep', with: canary(steps), order: 'lockstep' },
+  {
+    name: 'a switch',
+    with: blueGreen({ preview: { metrics: analysis, for: '1m' }, analysis }),
+    order: 'needs',
+  },
+] as const)('$name leaves no traffic divided, whatever fails', async ({ with: strategy, order }) => {
+  const plan = planOf(
+    shop().stage('prod', s => s.deploy([db, api, mail], { to: prod, with: strategy, order })),
+    { live },
+  )
+  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 150 })
+  expect(result.holes).toEqual([])
+  expect(result.unwatched).toEqual([])
+})
+
+test('a migration that nothing can undo, before a canary, is left to the old version', async () => {
+  const plan = planOf(
+    shop()
+      .stage('migrate', s => s.step('migrate', () => {}, { undo: 'none', idempotent: true }))
+      .stage('prod', s => s.deploy([db], { to: prod, with: canary({ steps: [100], every: '1m' }) })),
+    { live },
+  )
+  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 500 })
+  expect(result.holes.map(({ kind, node }) => `${kind} ${node}`)).toEqual(['freezes migrate/migrate'])
+  expect(result.unwatched.map(({ component }) => component)).toEqual(['db'])
 })
 
 test('the same plan and seeds give the same answer, with a timeline in virtual time', async () => {
