@@ -51,7 +51,7 @@ interface Watch {
 
 async function openAll(
   { task, world, signal }: Attempt,
-  { metrics, targets, decides }: AnalyseOperation,
+  { metrics, targets, decides, duration }: AnalyseOperation,
   started: number,
 ): Promise<readonly Series[]> {
   const { facts } = task.state.plan
@@ -65,6 +65,7 @@ async function openAll(
         decides: decides === metric.name,
         metrics: world.metrics,
         started,
+        duration,
         signal,
       }),
     ),
@@ -101,8 +102,8 @@ function endOf(watch: Watch): Done | null {
   const guards = all.filter(series => !series.decides)
   const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
   if (bad !== undefined) throw breach(bad)
-  if (!isTimeOver(watch, now)) return null
-  watch.over ??= operation.until === null ? watch.started + operation.duration : now
+  if (!isTimeOver(watch, now) && !isDecided(watch)) return null
+  watch.over ??= operation.until === null ? Math.min(now, watch.started + operation.duration) : now
   const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
   const seen = requestsOf(all)
   if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
@@ -115,6 +116,9 @@ function isTimeOver({ attempt, operation, started }: Watch, now: number): boolea
   if (operation.until === null) return now >= started + operation.duration
   return isEnded(attempt.task.state.works.get(operation.until)!.status)
 }
+
+/** An experiment may be decided before its time is over. */
+const isDecided = ({ all }: Watch): boolean => all.some(series => series.decides && series.isDecided())
 
 /** The same requests stand under each metric of a target: they are counted once. */
 function requestsOf(all: readonly Series[]): number {

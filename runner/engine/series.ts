@@ -27,6 +27,8 @@ export interface SeriesOptions {
   readonly decides: boolean
   readonly metrics: Metrics
   readonly started: number
+  /** How long it is watched, in milliseconds. */
+  readonly duration: number
   readonly signal: AbortSignal
 }
 
@@ -42,6 +44,8 @@ export interface Series {
   next: number | null
   requests: number
   judgement(at?: 'so far' | 'ended'): Sight
+  /** Whether it can be told before its time is over. */
+  isDecided(): boolean
   readonly read: (signal: AbortSignal) => Promise<Measurement>
   readonly take: (measurement: Measurement) => void
 }
@@ -96,6 +100,7 @@ function conditioned(
       state = advanceAnalysis(rule, state, measurement)
       series.next = verdictOf(rule, state, { now: measurement.at }).next
     },
+    isDecided: () => verdictOf(rule, state, { now: state.lastAt ?? started }).verdict === 'fail',
     judgement(at = 'so far') {
       const judged = verdictOf(rule, state, { now: state.lastAt ?? started, ended: at === 'ended' })
       if (at === 'ended' && judged.verdict !== 'running')
@@ -110,6 +115,12 @@ function conditioned(
   return series
 }
 
+/**
+ * How often a comparison is looked at. Each look doubts less, so that all together err no more often than one would
+ * (Bonferroni): half of the doubt is for the looks before the end, and half for the end.
+ */
+const LOOKS = 4
+
 const VERDICTS: Readonly<Record<Comparison['verdict'], Sight['verdict']>> = {
   pass: 'pass',
   high: 'fail',
@@ -120,14 +131,22 @@ const VERDICTS: Readonly<Record<Comparison['verdict'], Sight['verdict']>> = {
 }
 
 function comparison(
-  { metric, target, decides, started }: SeriesOptions,
+  { metric, target, decides, started, duration }: SeriesOptions,
   expected: Extract<PlanExpectation, { kind: 'comparison' }>,
   read: Read,
 ): Series {
-  const { direction, tolerance: effect, confidence } = expected
-  const rule = { measure: metric.name, unit: metric.unit, direction, effect, confidence }
-  // Two distributions are compared once for each measurement, however often one asks.
-  let seen: (Sight & { readonly points: number }) | null = null
+  const doubt = (1 - expected.confidence) / 2
+  // Two distributions are compared at each look and once more at the end, however often one asks.
+  let looks = 0
+  let early: Sight = { verdict: 'inconclusive', reason: `${metric.name} has not been compared yet` }
+  let last: (Sight & { readonly points: number }) | null = null
+  const compared = (confidence: number): Sight => {
+    const { direction, tolerance: effect } = expected
+    const rule = { measure: metric.name, unit: metric.unit, direction, effect, confidence }
+    const baseline = series.points.map(({ at, baseline: value = null }) => ({ at, value }))
+    const { verdict, reason } = compareSeries(rule, { canary: series.points, baseline })
+    return { verdict: VERDICTS[verdict], reason }
+  }
   const series: Series = {
     metric,
     target,
@@ -138,14 +157,16 @@ function comparison(
     read,
     take(measurement) {
       series.next = measurement.at + metric.interval
+      const look = Math.floor(((measurement.at - started) * LOOKS) / Math.max(1, duration))
+      if (look > looks && look < LOOKS) early = compared(1 - doubt / (LOOKS - 1))
+      looks = Math.max(looks, look)
     },
-    judgement() {
-      const canary = series.points
-      if (seen?.points === canary.length) return seen
-      const baseline = canary.map(({ at, baseline: value = null }) => ({ at, value }))
-      const { verdict, reason } = compareSeries(rule, { canary, baseline })
-      seen = { verdict: VERDICTS[verdict], reason, points: canary.length }
-      return seen
+    isDecided: () => early.verdict === 'pass' || early.verdict === 'fail',
+    judgement(at = 'so far') {
+      if (at === 'so far') return early
+      const { length } = series.points
+      if (last?.points !== length) last = { ...compared(1 - doubt), points: length }
+      return last
     },
   }
   return series
@@ -181,6 +202,7 @@ export function evidenceOf(series: Series): EvidenceSeries {
     verdict,
     reason,
     points: thinned(series.points.map(pointOf)),
+    ...(series.points.some(({ requests }) => requests != null) && { requests: series.requests }),
   }
 }
 
