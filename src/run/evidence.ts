@@ -28,6 +28,8 @@ export interface EvidenceSeries {
   readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unmeasured' | 'running'
   readonly reason: string
   readonly points: readonly EvidencePoint[]
+  /** Requests that all measurements rest on, those included whose points were left out; absent: nobody counted. */
+  readonly requests?: number
 }
 
 export interface Evidence {

@@ -10,6 +10,7 @@
 import type { Json, Plan, PlanNode } from '../plan/plan.ts'
 import type { Failure, Outcome, RollbackNode, RunEvent } from './events.ts'
 import type { NodeStanding, ReportApproval, ReportInterruption, RunStanding } from './report.ts'
+import { type Measured, nothingMeasured, takeMeasured } from './report-measured.ts'
 
 /** One node of the plan, or one of a rollback. */
 export interface Track {
@@ -33,6 +34,7 @@ export interface ReportFold {
   readonly rollbacks: { readonly node: string; readonly track: Track }[]
   readonly kept: Map<string, string>
   readonly approvals: ReportApproval[]
+  readonly measured: Measured
   readonly interruptions: ReportInterruption[]
   readonly stops: { at: number; by: 'interrupt' | 'cancel'; who: string }[]
   run: string
@@ -64,6 +66,7 @@ function emptyFold(plan: Plan): ReportFold {
     rollbacks: [],
     kept: new Map(),
     approvals: [],
+    measured: nothingMeasured(),
     interruptions: [],
     stops: [],
     run: '',
@@ -179,11 +182,13 @@ function takeNode(fold: ReportFold, track: Track, event: NodeEvent): void {
       track.summary = event.summary
       track.warning = event.warning
       track.value = event.value
+      takeMeasured(fold.measured, track, event)
       if (track.undoes !== null) takeBack(fold, track.undoes)
       endTrack(track, 'succeeded', event.at)
       return
     case 'node-failed':
       track.failure = event.failure
+      takeMeasured(fold.measured, track, event)
       if (track.undoes === null) fold.cause ??= event.node
       endTrack(track, 'failed', event.at)
       return

@@ -24,6 +24,8 @@ export interface Report {
   readonly version: string
   /** Hash of the plan that the run follows now. */
   readonly plan: Sha256
+  /** What the release was asked for with. */
+  readonly params: Readonly<Record<string, Json>>
   readonly outcome: RunStanding
   /** Who started it. */
   readonly who: string
@@ -35,6 +37,10 @@ export interface Report {
   readonly gates: readonly ReportGate[]
   /** Every person's word that counted, oldest first. */
   readonly approvals: readonly ReportApproval[]
+  /** Every analysis that came to an end, oldest first. */
+  readonly analyses: readonly ReportAnalysis[]
+  /** Every moment at which requests went elsewhere, oldest first. */
+  readonly traffic: readonly ReportTraffic[]
   /** The one root cause; null where nothing failed. */
   readonly cause: ReportCause | null
   /** What did not run, or was stopped, because of the cause or by choice. */
@@ -116,6 +122,49 @@ export interface ReportApproval {
   /** Why, for a rejection. */
   readonly reason: string | null
   readonly at: number
+}
+
+/** What was measured between two moments, and what it came to. */
+export interface ReportAnalysis {
+  readonly node: string
+  readonly title: string
+  readonly passed: boolean
+  readonly startedAt: number
+  readonly finishedAt: number
+  /** Requests that it rests on, each counted once. */
+  readonly requests: number
+  readonly measures: readonly ReportMeasure[]
+  /** Of an experiment: the side that won. */
+  readonly winner?: NonNullable<Evidence['winner']>
+}
+
+/** One metric of one component, measured again and again. */
+export interface ReportMeasure extends Omit<EvidenceSeries, 'requests'> {
+  /** The last value that was measured, in the metric's unit; null: none was. */
+  readonly last: number | null
+  /** Requests that it rests on; null where nobody counted. */
+  readonly requests: number | null
+}
+
+/** From this moment on a component's requests were divided so. */
+export interface ReportTraffic {
+  readonly at: number
+  /** Key of the node that did it: the plan's, or a rollback's. */
+  readonly node: string
+  /** promoted: the new version's instances became the ones that callers are on. */
+  readonly kind: 'shifted' | 'promoted' | 'taken-back'
+  readonly component: string
+  readonly environment: string
+  /** The deployment whose components shift together; null: each alone. */
+  readonly lockstep: string | null
+  /** Percent of the requests that go to the new version. */
+  readonly canary: number
+  /** Percent of the requests that go to the old version's instances that were started for a comparison. */
+  readonly baseline: number
+  /** Percent of the requests that the new version gets a copy of. */
+  readonly mirror: number
+  /** Requests with certain headers or cookies go to the new version, whatever its share. */
+  readonly matched: boolean
 }
 
 export interface ReportCause {

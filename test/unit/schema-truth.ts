@@ -20,6 +20,8 @@ export interface Shape {
   readonly maps: readonly string[]
   /** Patterns of places where any JSON may stand. */
   readonly free: readonly string[]
+  /** Patterns of places where a number may be less than nothing, and broken. */
+  readonly signed?: readonly string[]
   /** By pattern of a place: every literal that may stand there. */
   readonly literals: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
@@ -138,7 +140,8 @@ function spoilValue(proof: Proof, sample: unknown, at: Place): void {
     proof.seen.add(`${pattern} is ${value}`)
     put('unheard-of')
   }
-  for (const wrong of wrongValuesFor(value)) put(wrong)
+  const signed = proof.shape.signed?.some(pattern => matches(pattern, at)) === true
+  for (const wrong of wrongValuesFor(value)) if (!signed || typeof wrong !== 'number') put(wrong)
 }
 
 function spoilProperties(proof: Proof, sample: unknown, at: Place, value: Record<string, unknown>): void {

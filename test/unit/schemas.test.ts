@@ -20,11 +20,14 @@ import type { Failure, Outcome, RollbackScope, RunEvent, RunEventType } from '..
 import type {
   NodeStanding,
   Report,
+  ReportAnalysis,
   ReportApproval,
   ReportCause,
   ReportConsequence,
   ReportInterruption,
+  ReportMeasure,
   ReportNode,
+  ReportTraffic,
   ReportUndone,
   RunStanding,
 } from '../../src/run/report.ts'
@@ -184,9 +187,15 @@ test('the report’s schema says what its type says', () => {
       cause: { position: true } satisfies Optional<ReportCause>,
       'cause.position': span,
       '**.failure': failure,
+      'analyses.*': { winner: true } satisfies Optional<ReportAnalysis>,
     },
-    maps: [],
-    free: ['gates.*.value'],
+    maps: ['params'],
+    free: ['gates.*.value', 'params.*'],
+    signed: [
+      'analyses.*.measures.*.threshold',
+      'analyses.*.measures.*.last',
+      'analyses.*.measures.*.points.*.*',
+    ],
     literals: {
       outcome: {
         ...outcome,
@@ -199,6 +208,33 @@ test('the report’s schema says what its type says', () => {
       'approvals.*.verdict': { approved: true, rejected: true } satisfies Literals<ReportApproval['verdict']>,
       'consequences.*.outcome': { skipped: true, cancelled: true } satisfies Literals<
         ReportConsequence['outcome']
+      >,
+      'analyses.*.winner': { canary: true, stable: true } satisfies Literals<
+        NonNullable<ReportAnalysis['winner']>
+      >,
+      'analyses.*.measures.*.unit': {
+        ratio: true,
+        ms: true,
+        count: true,
+        'per-second': true,
+        bytes: true,
+        number: true,
+      } satisfies Literals<ReportMeasure['unit']>,
+      'analyses.*.measures.*.target.side': {
+        stable: true,
+        canary: true,
+        baseline: true,
+        all: true,
+      } satisfies Literals<ReportMeasure['target']['side']>,
+      'analyses.*.measures.*.verdict': {
+        pass: true,
+        fail: true,
+        inconclusive: true,
+        unmeasured: true,
+        running: true,
+      } satisfies Literals<ReportMeasure['verdict']>,
+      'traffic.*.kind': { shifted: true, promoted: true, 'taken-back': true } satisfies Literals<
+        ReportTraffic['kind']
       >,
       'interruptions.*.why': { interrupted: true, waiting: true, crashed: true } satisfies Literals<
         ReportInterruption['why']

@@ -1,0 +1,105 @@
+/**
+ * What every rendering of a report says in the same words.
+ *
+ * Boundary: pure, and unescaped: who writes Markdown or HTML escapes it for that.
+ */
+import { formatValue } from '../../src/judge/unit.ts'
+import type {
+  Report,
+  ReportAnalysis,
+  ReportGate,
+  ReportInterruption,
+  ReportMeasure,
+  ReportNode,
+  ReportTraffic,
+} from '../../src/run/report.ts'
+import { renderDuration } from './time-text.ts'
+
+/** After the release's name: `phoenix 3.0.0 succeeded`. */
+export const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  partial: 'is done in part',
+  cancelled: 'was cancelled',
+  'rolled-back': 'was rolled back',
+  running: 'is running',
+  waiting: 'is waiting',
+  interrupted: 'was interrupted and can be resumed',
+}
+
+/** What is said of the time in which nobody was running it. */
+export const WHYS: Readonly<Record<ReportInterruption['why'], string>> = {
+  crashed: 'last heard of a runner that did not end in order',
+  interrupted: 'the runner left, interrupted',
+  waiting: 'the runner left, since the run only waited',
+}
+
+export type GateVerdict = 'none' | 'passed' | 'failed' | 'warning'
+
+export function gateVerdict({ passed, required }: ReportGate): GateVerdict {
+  if (passed === null) return 'none'
+  if (passed) return 'passed'
+  return required ? 'failed' : 'warning'
+}
+
+/** Why nodes did not run: words, and the node that they speak of between them. */
+export function becauseWords(because: string): readonly [before: string, node: string | null, after: string] {
+  if (because === 'only') return ['by --only', null, '']
+  if (because === 'cancel') return ['because the run was cancelled', null, '']
+  if (because === 'person') return ['because a rollback was asked for', null, '']
+  return ['because ', because, ' failed']
+}
+
+/** A node that succeeded without having been started, in no time and without a word, only stood for others. */
+export const hasSomethingToSay = (node: ReportNode): boolean =>
+  node.outcome !== 'succeeded' || node.attempts > 0 || node.duration !== 0 || node.summary !== null
+
+/** `succeeded`, `failed`, `warning` … */
+export const nodeOutcome = ({ outcome, warning }: ReportNode): string =>
+  warning !== null && outcome === 'succeeded' ? 'warning' : outcome
+
+export const nodeNotes = ({ warning, summary }: ReportNode): string =>
+  [warning, summary === warning ? null : summary].filter(note => note !== null).join('; ')
+
+/** `passed in 2.0 s on 420 requests; the canary side won` */
+export function analysisText({ passed, startedAt, finishedAt, requests, winner }: ReportAnalysis): string {
+  const took = renderDuration(finishedAt - startedAt)
+  const counted = requests === 0 ? '' : ` on ${countedRequests(requests)}`
+  const won = winner === undefined ? '' : `; the ${winner} side won`
+  return `${passed ? 'passed' : 'failed'} in ${took}${counted}${won}`
+}
+
+export const countedRequests = (requests: number): string =>
+  `${requests} ${requests === 1 ? 'request' : 'requests'}`
+
+/** `payment-service 3.0.0, canary` */
+export const targetText = ({ target }: ReportMeasure): string =>
+  `${target.component} ${target.version}, ${target.side === 'all' ? 'all requests' : target.side}`
+
+/** The value with its unit; `–`: there is none. */
+export const valueText = (value: number | null, { unit }: Pick<ReportMeasure, 'unit'>): string =>
+  value === null ? '–' : formatValue(value, unit)
+
+export const VERDICTS: Readonly<Record<ReportMeasure['verdict'], string>> = {
+  pass: 'held',
+  fail: 'broken',
+  inconclusive: 'no verdict',
+  unmeasured: 'not measured',
+  running: 'no verdict yet',
+}
+
+/** `25 % to the new version`, `promoted`, `taken back`. */
+export function trafficText({ kind, canary, baseline, mirror, matched }: ReportTraffic): string {
+  if (kind === 'taken-back') return 'taken back: all requests go to the old version'
+  if (kind === 'promoted')
+    return canary === 100
+      ? 'promoted: the new version has all requests'
+      : 'ended: the old version keeps all requests'
+  const shares = [
+    `${canary} % to the new version`,
+    ...(baseline > 0 ? [`${baseline} % to the old version beside it`] : []),
+    ...(mirror > 0 ? [`a copy of ${mirror} %`] : []),
+    ...(matched ? ['those with certain headers or cookies'] : []),
+  ]
+  return shares.join(', ')
+}
