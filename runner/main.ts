@@ -6,10 +6,12 @@ import { InputError, isReleaseError, type ReleaseError } from '../src/errors.ts'
 import { COMMON, type Command, nearest, readInvocation, renderHelp, wrong } from './cli/command.ts'
 import { COMMANDS, type CommandName } from './cli/commands.ts'
 import type { Io } from './cli/io.ts'
+import { isGone, watchOutput } from './cli/lost-output.ts'
 
-export async function main(argv: readonly string[]): Promise<void> {
-  const io = processIo(argv)
-  for (const stream of [io.stdout, io.stderr]) stream.on('error', error => onWriteError(error, io))
+/** @param question what it is asked, where the answer may be kept */
+export async function main(argv: readonly string[], question: string | null): Promise<void> {
+  const io = { ...processIo(argv), question }
+  for (const stream of [io.stdout, io.stderr]) watchOutput(stream, () => io.stderr)
   const code = await answer(argv, io)
   process.exitCode ||= code
 }
@@ -17,16 +19,6 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Carries a command line out and says whatever is wrong with it. Never rejects. Returns what to exit with. */
 export const answer = (argv: readonly string[], io: Io): Promise<number> =>
   dispatch(argv, io).catch(error => (isGone(error) ? 0 : explain(error, io)))
-
-/** Whoever read what we print has gone, as in `release logs RUN | head`: there is no more to say, and nothing failed. */
-const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
-
-/** What could not be written, to a full disk for one, must not look as if it had been. */
-function onWriteError(error: Error, io: Io): void {
-  if (isGone(error) || process.exitCode === 1) return
-  process.exitCode = 1
-  io.stderr.write(`error[output-lost]: what was to be printed could not be written: ${error.message}\n`)
-}
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv

@@ -16,11 +16,17 @@ if (major === undefined || major < 24) {
   process.exitCode = 2
 } else {
   const { createRequire, enableCompileCache } = process.getBuiltinModule('node:module')
-  enableCompileCache(compileCache())
-  const inSourceTree = import.meta.url.endsWith('.ts')
   const load = createRequire(import.meta.url)
-  const { main } = load(inSourceTree ? './main.ts' : './main.cjs') as typeof import('./main.ts')
-  await main(process.argv.slice(2))
+  const built = import.meta.url.endsWith('.js')
+  const argv = process.argv.slice(2)
+  const memory = load(
+    built ? './recall.cjs' : './remembered/recall.ts',
+  ) as typeof import('./remembered/recall.ts')
+  if (!memory.recalled(argv)) {
+    enableCompileCache(compileCache())
+    const { main } = load(built ? './main.cjs' : './main.ts') as typeof import('./main.ts')
+    await main(argv, memory.thisQuestion(argv))
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Plan, PlanPlatform } from '../src/plan/plan.ts'
 import type { Metrics, Platform, Signatures } from '../src/run/ports.ts'
 import type { RouterKind } from './adapters/loopback/kept-routing.ts'
 import type { MetricsOptions } from './adapters/metrics/metrics.ts'
+import type { LiveGrounds } from './adapters/platforms/local/grounds.ts'
 import type { World } from './engine/world.ts'
 import type { RunFolder } from './journal/run-store.ts'
 import type { NodeLogs } from './node-logs.ts'
@@ -32,6 +33,32 @@ async function makePlatform(platform: PlanPlatform): Promise<Platform> {
       const { localPlatform } = await import('./adapters/platforms/local/platform.ts')
       const router = await routerKind(platform)
       return localPlatform({ cluster: platform.cluster, ...(router === null ? {} : { router }) })
+    }
+  }
+}
+
+/** What a platform's answers rest on, and one of them asked anew. */
+export interface Grounds {
+  /** Of `live`; null: nobody can say now. */
+  readonly live: (environment: string, component: string) => Promise<LiveGrounds | null>
+  readonly fact: Platform['live']
+  /** Of `digest`. `source` is absolute. */
+  readonly source: (source: string) => readonly string[]
+}
+
+export async function openGrounds(platform: PlanPlatform): Promise<Grounds> {
+  switch (platform.kind) {
+    case 'local': {
+      const [{ groundsOfLive, groundsOfSource }, { localHome }, { live: fact }] = await Promise.all([
+        import('./adapters/platforms/local/grounds.ts'),
+        import('./adapters/platforms/local/home.ts'),
+        openPlatform({ kind: platform.kind, cluster: platform.cluster }),
+      ])
+      const { cluster } = platform
+      const home = localHome()
+      const live: Grounds['live'] = (environment, component) =>
+        groundsOfLive({ home, cluster, environment }, component)
+      return { live, fact, source: groundsOfSource }
     }
   }
 }

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
@@ -6,7 +5,7 @@ import { readPlanFile } from '../plan-file.ts'
 import { requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
 import type { Io } from './io.ts'
-import { PLAN_OPTIONS, planRequest, tellFindings } from './planning.ts'
+import { answerWith, findingsText, PLAN_OPTIONS, planRequest } from './planning.ts'
 
 const FORMATS = ['text', 'json', 'mermaid', 'dot'] as const
 type Format = (typeof FORMATS)[number]
@@ -27,17 +26,19 @@ export const plan: Command = {
   run: async (invocation, io) => {
     const format = readFormat(invocation, io)
     const request = await planRequest(invocation, io)
-    const { plan: made, diagnostics } = await requirePlan(request)
-    await tellFindings(diagnostics, request, io)
+    const planned = await requirePlan(request)
+    const { plan: made } = planned
+    const err = await findingsText(planned.diagnostics, request, io)
     const against = invocation.text('against')
     const text =
       against === undefined
         ? await renderPlan(made, format, io)
         : await renderAgainst(await readPlanFile(resolve(io.cwd, against)), made, format, io)
     const out = invocation.text('out')
-    if (out === undefined) io.stdout.write(text)
-    else await writeFile(resolve(io.cwd, out), text)
-    return 0
+    const to = out === undefined ? { out: text } : { file: { path: resolve(io.cwd, out), text } }
+    // The older plan is a file as any other, and not among those that an answer is known to rest on.
+    const asked = against === undefined ? io : { ...io, question: null }
+    return answerWith({ err, ...to, code: 0, request, planned }, invocation, asked)
   },
 }
 

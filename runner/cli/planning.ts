@@ -1,10 +1,12 @@
 /**
  * What every command that makes a plan takes, and what it asks for with it.
  */
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Diagnostic } from '../../src/diagnostic.ts'
 import { InputError } from '../../src/errors.ts'
-import { findProject } from '../load/project.ts'
-import type { PlanRequest } from '../plan-release.ts'
+import { DEFAULT_DEFINITION, findProject } from '../load/project.ts'
+import type { Planned, PlanRequest } from '../plan-release.ts'
 import { type Invocation, type Option, wrong } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -30,12 +32,46 @@ export async function planRequest(invocation: Invocation, io: Io): Promise<PlanR
 /** Says on stderr what was found that does not stand in the way. */
 export async function tellFindings(
   diagnostics: readonly Diagnostic[],
-  { project }: PlanRequest,
+  request: PlanRequest,
   io: Io,
 ): Promise<void> {
-  if (diagnostics.length === 0) return
+  io.stderr.write(await findingsText(diagnostics, request, io))
+}
+
+export async function findingsText(
+  diagnostics: readonly Diagnostic[],
+  { project }: PlanRequest,
+  io: Io,
+): Promise<string> {
+  if (diagnostics.length === 0) return ''
   const { renderDiagnostics } = await import('../load/code-frame.ts')
-  io.stderr.write(`${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`)
+  return `${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`
+}
+
+/** What a command has to say about a plan. */
+export interface Said {
+  readonly err?: string
+  readonly out?: string
+  readonly file?: { readonly path: string; readonly text: string }
+  readonly code: number
+  readonly request: PlanRequest
+  readonly planned: Planned
+}
+
+/** Says it, and keeps it, so that the same question need not be worked out again. Returns the exit code. */
+export async function answerWith(said: Said, invocation: Invocation, io: Io): Promise<number> {
+  const { err = '', out = '', file = null, code, request, planned } = said
+  if (err !== '') io.stderr.write(err)
+  if (out !== '') io.stdout.write(out)
+  if (file !== null) await writeFile(file.path, file.text)
+  if (io.question !== undefined && io.question !== null) {
+    const { remember } = await import('../remembered/remember.ts')
+    const { project } = request
+    const named = resolve(io.cwd, invocation.args[0] ?? DEFAULT_DEFINITION)
+    const began = performance.timeOrigin
+    await remember({ question: io.question, named, project, planned, began, err, out, file, code })
+  }
+  return code
 }
 
 /** A whole number from 1; null where the option is not given. @throws InputError */

@@ -35,6 +35,8 @@ export interface Bundle {
   readonly map?: string
   /** The files that went in, absolute; empty for a bundle that was opened rather than made. */
   readonly inputs: readonly string[]
+  /** The inputs and whatever else had a say in what came out, absolute; empty for a bundle that was opened. */
+  readonly files: readonly string[]
   /** What the bundler would have somebody look at. */
   readonly warnings: readonly Diagnostic[]
 }
@@ -72,7 +74,7 @@ export async function openBundle(path: string, hash: Sha256): Promise<Bundle> {
     throw new StateError('bundle-changed', `${path} is not the definition that this run began with`, {
       hint: `its sha256 must be ${hash}: put the file back as it was`,
     })
-  return { hash, path, mapPath: `${path}.map`, code, inputs: [], warnings: [] }
+  return { hash, path, mapPath: `${path}.map`, code, inputs: [], files: [], warnings: [] }
 }
 
 function readCode(path: string): string {
@@ -96,7 +98,7 @@ function keptBundle(project: Project): Bundle | undefined {
   if (manifest?.format !== 1) return undefined
   const comparison = compareFingerprints(manifest.files, Date.now())
   if (comparison.kind === 'changed') return undefined
-  const bundle = placeOf(project, manifest)
+  const bundle = placeOf(project, { ...manifest, files: manifest.files.map(({ path }) => path) })
   const code = readText(bundle.path)
   if (code === undefined || sha256(code) !== manifest.hash || !existsSync(bundle.mapPath)) return undefined
   if (comparison.kind === 'rewritten')
@@ -109,11 +111,12 @@ async function freshBundle(project: Project): Promise<Bundle> {
   const config = findTeamConfig(project)
   const compiled = await compileBundle(project, config?.path)
   const hash = sha256(compiled.code)
-  const bundle = placeOf(project, { hash, inputs: compiled.inputs, warnings: compiled.warnings })
+  const { inputs, warnings } = compiled
+  const files = filesWithASay(inputs, config?.files ?? [])
+  const bundle = placeOf(project, { hash, inputs, files, warnings })
   keepBundle(project, bundle, compiled)
-  const files = takeFingerprints(filesWithASay(compiled.inputs, config?.files ?? []), began)
-  if (files !== undefined)
-    keepManifest(project, { format: 1, hash, files, inputs: compiled.inputs, warnings: compiled.warnings })
+  const prints = takeFingerprints(files, began)
+  if (prints !== undefined) keepManifest(project, { format: 1, hash, files: prints, inputs, warnings })
   return { ...bundle, code: compiled.code, map: compiled.map }
 }
 
@@ -126,9 +129,11 @@ function keepBundle(project: Project, bundle: Omit<Bundle, 'code'>, compiled: Co
 const keepManifest = (project: Project, manifest: Manifest): boolean =>
   keepFile(manifestPath(project), JSON.stringify(manifest))
 
-function placeOf(project: Project, made: Pick<Bundle, 'hash' | 'inputs' | 'warnings'>): Omit<Bundle, 'code'> {
-  const path = join(project.state, 'bundles', `${made.hash}.js`)
-  return { hash: made.hash, path, mapPath: `${path}.map`, inputs: made.inputs, warnings: made.warnings }
+type Made = Pick<Bundle, 'hash' | 'inputs' | 'files' | 'warnings'>
+
+function placeOf(project: Project, { hash, inputs, files, warnings }: Made): Omit<Bundle, 'code'> {
+  const path = join(project.state, 'bundles', `${hash}.js`)
+  return { hash, path, mapPath: `${path}.map`, inputs, files, warnings }
 }
 
 /** One for each definition and each way of bundling. */

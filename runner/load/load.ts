@@ -9,12 +9,14 @@ import { InputError } from '../../src/errors.ts'
 import { type Bundle, bundleDefinition } from './bundle.ts'
 import { evaluateBundle, type Loaded } from './evaluate.ts'
 import type { Project } from './project.ts'
-import { checkTypes } from './type-check.ts'
+import { checkTypes, type TypeCheck } from './type-check.ts'
 
 export interface LoadedDefinition extends Loaded {
   readonly bundle: Bundle
   /** What the compiler and the bundler found. With errors among them the definition must not be run. */
   readonly diagnostics: readonly Diagnostic[]
+  /** All that the bundle and the findings rest on, absolute; null where that is not known. */
+  readonly files: readonly string[] | null
 }
 
 export interface LoadOptions {
@@ -29,24 +31,34 @@ export interface LoadOptions {
 export async function loadDefinition(project: Project, options: LoadOptions): Promise<LoadedDefinition> {
   const [loaded, checked] = await Promise.allSettled([
     bundleAndEvaluate(project),
-    options.types === 'check' ? checkTypes(project) : [],
+    options.types === 'check' ? checkTypes(project) : unchecked,
   ])
   if (loaded.status === 'rejected') throw together(loaded.reason, checked)
   if (checked.status === 'rejected') throw checked.reason
-  return { ...loaded.value, diagnostics: [...loaded.value.bundle.warnings, ...checked.value] }
+  const { bundle } = loaded.value
+  const { diagnostics, files } = checked.value
+  return {
+    ...loaded.value,
+    diagnostics: [...bundle.warnings, ...diagnostics],
+    files: files === null ? null : [...bundle.files, ...files],
+  }
 }
+
+const unchecked: TypeCheck = { diagnostics: [], files: null }
 
 async function bundleAndEvaluate(project: Project): Promise<Loaded & { readonly bundle: Bundle }> {
   const bundle = await bundleDefinition(project)
   return { ...(await evaluateBundle(bundle, project)), bundle }
 }
 
-function together(reason: unknown, checked: PromiseSettledResult<readonly Diagnostic[]>): unknown {
+function together(reason: unknown, checked: PromiseSettledResult<TypeCheck>): unknown {
   if (!(reason instanceof InputError) || checked.status === 'rejected') return reason
   const said = new Set(reason.diagnostics.map(placeKey))
   return new InputError([
     ...reason.diagnostics,
-    ...checked.value.filter(finding => finding.span === undefined || !said.has(placeKey(finding))),
+    ...checked.value.diagnostics.filter(
+      finding => finding.span === undefined || !said.has(placeKey(finding)),
+    ),
   ])
 }
 

@@ -20,6 +20,9 @@ export interface OwnPackage {
   readonly types: string
 }
 
+/** Whether the program runs from its sources, and not as it was built. */
+export const isSourceTree = (): boolean => fileURLToPath(import.meta.url).endsWith('.ts')
+
 let found: OwnPackage | undefined
 
 /** Finds the package that the running code belongs to; read once. */
@@ -31,8 +34,7 @@ export function ownPackage(): OwnPackage {
 function locateOwnPackage(running: string): OwnPackage {
   const root = packageRootAbove(dirname(running))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-  const inSourceTree = running.endsWith('.ts')
-  return inSourceTree
+  return isSourceTree()
     ? { root, version, entry: join(root, 'src/index.ts'), types: join(root, 'src/index.ts') }
     : { root, version, entry: join(root, 'dist/index.js'), types: join(root, 'dist/types/src/index.d.ts') }
 }

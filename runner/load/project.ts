@@ -10,7 +10,8 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 
-const DEFAULT_DEFINITION = 'release.config.ts'
+/** What is meant where no file is named. */
+export const DEFAULT_DEFINITION = 'release.config.ts'
 const EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']
 
 export interface Project {

@@ -29,6 +29,13 @@ interface Record {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+/** What the compiler found, and what that rests on. */
+export interface TypeCheck {
+  readonly diagnostics: readonly Diagnostic[]
+  /** Every file of the program and the team's tsconfigs, absolute; null where a file that is not there may mend it. */
+  readonly files: readonly string[] | null
+}
+
 /** "Cannot find module", "cannot find type definition file", and their kind. */
 const NOT_FOUND = new Set(['ts2307', 'ts2792', 'ts2688', 'ts7016', 'ts2732', 'ts6053', 'ts2691', 'ts5097'])
 
@@ -37,7 +44,7 @@ const NOT_FOUND = new Set(['ts2307', 'ts2792', 'ts2688', 'ts7016', 'ts2732', 'ts
  *
  * @returns findings with codes such as `ts2322`; trouble with the team's tsconfig is a warning
  */
-export async function checkTypes(project: Project): Promise<readonly Diagnostic[]> {
+export async function checkTypes(project: Project): Promise<TypeCheck> {
   const team = findTeamConfig(project)
   const config = JSON.stringify(checkConfig(project, team), null, 2)
   const key = sha256(JSON.stringify([config, compilerVersion()])).slice(0, 16)
@@ -45,13 +52,13 @@ export async function checkTypes(project: Project): Promise<readonly Diagnostic[
   return recorded(path) ?? (await checkAfresh({ project, team, config, path }))
 }
 
-function recorded(path: string): readonly Diagnostic[] | undefined {
+function recorded(path: string): TypeCheck | undefined {
   const record = readKept<Record>(path)
   if (record?.format !== 1) return undefined
   const comparison = compareFingerprints(record.files, Date.now())
   if (comparison.kind === 'changed') return undefined
   if (comparison.kind === 'rewritten') keepFile(path, JSON.stringify({ ...record, files: comparison.fresh }))
-  return record.diagnostics
+  return { diagnostics: record.diagnostics, files: record.files.map(file => file.path) }
 }
 
 interface Check {
@@ -62,16 +69,18 @@ interface Check {
   readonly path: string
 }
 
-async function checkAfresh({ project, team, config, path }: Check): Promise<readonly Diagnostic[]> {
+async function checkAfresh({ project, team, config, path }: Check): Promise<TypeCheck> {
   const began = Date.now()
   const answer = await withConfig(path, config, project, file =>
     import('./compiler.ts').then(({ runCompiler }) => runCompiler(file, isTeamFile)),
   )
   const diagnostics = toDiagnostics(answer, project, team)
-  if (diagnostics.some(({ code }) => NOT_FOUND.has(code))) return diagnostics
-  const files = takeFingerprints([...answer.files, ...(team?.files ?? [])], began)
-  if (files !== undefined) keepFile(path, JSON.stringify({ format: 1, files, diagnostics } satisfies Record))
-  return diagnostics
+  if (diagnostics.some(({ code }) => NOT_FOUND.has(code))) return { diagnostics, files: null }
+  const files = [...answer.files, ...(team?.files ?? [])]
+  const prints = takeFingerprints(files, began)
+  if (prints !== undefined)
+    keepFile(path, JSON.stringify({ format: 1, files: prints, diagnostics } satisfies Record))
+  return { diagnostics, files }
 }
 
 /** The compiler wants a file: it lies beside the record, or where nothing can be kept, in a passing folder. */

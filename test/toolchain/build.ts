@@ -29,6 +29,7 @@ await Promise.all([
     format: 'cjs',
     entryPoints: {
       main: 'runner/main.ts',
+      recall: 'runner/remembered/recall.ts',
       'gateway-process': 'runner/adapters/platforms/local/gateway-process.ts',
     },
     outExtension: { '.js': '.cjs' },

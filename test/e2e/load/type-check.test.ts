@@ -53,7 +53,7 @@ describe('the types of a definition', () => {
       'releases/it.ts': TEN_ERRORS,
       'releases/team.ts': `export interface Team {\n  readonly lead: string\n  readonly size: number\n}\n`,
     })
-    const found = await checkTypes(project)
+    const found = (await checkTypes(project)).diagnostics
     expect(found.length).toBeGreaterThanOrEqual(10)
     expect(shown(project, found)).toMatchSnapshot()
   })
@@ -69,7 +69,7 @@ describe('the types of a definition', () => {
       'node_modules/dep/package.json': '{ "name": "dep", "version": "1.0.0", "main": "dep.ts" }',
       'node_modules/dep/dep.ts': `export const b: number = 'no number'\n`,
     })
-    expect((await checkTypes(project)).map(({ code, span }) => `${code} ${span?.file}`)).toEqual([
+    expect((await checkTypes(project)).diagnostics.map(({ code, span }) => `${code} ${span?.file}`)).toEqual([
       'ts2322 releases/a.ts',
     ])
   })
@@ -79,9 +79,9 @@ describe('the types of a definition', () => {
       'tsconfig.json': `{ "compilerOptions": { "strict": false, "noUnusedLocals": true, "rootDir": "./src", "outDir": "./out" } }`,
       'releases/it.ts': definition(`const unused = 1`, `export const sloppy: string = null`),
     })
-    expect((await checkTypes(project)).map(({ code, severity }) => `${severity} ${code}`)).toEqual([
-      'error ts6133',
-    ])
+    expect(
+      (await checkTypes(project)).diagnostics.map(({ code, severity }) => `${severity} ${code}`),
+    ).toEqual(['error ts6133'])
   })
 
   test('know node and the language outside of any node_modules', async () => {
@@ -91,7 +91,7 @@ describe('the types of a definition', () => {
         `export const p: string = join('a', 'b')`,
       ),
     })
-    expect(await checkTypes(project)).toEqual([])
+    expect((await checkTypes(project)).diagnostics).toEqual([])
   })
 })
 
@@ -106,9 +106,9 @@ describe('a recorded check', () => {
     expect(usesCompiler(project)).toBe(false)
     project.write({ 'releases/size.ts': `export type Size = string\n` })
     await project.settled()
-    expect((await checkTypes(project)).map(({ code }) => code)).toEqual(['ts2322'])
+    expect((await checkTypes(project)).diagnostics.map(({ code }) => code)).toEqual(['ts2322'])
     expect(usesCompiler(project)).toBe(false)
-    expect((await checkTypes(project)).map(({ code }) => code)).toEqual(['ts2322'])
+    expect((await checkTypes(project)).diagnostics.map(({ code }) => code)).toEqual(['ts2322'])
   })
 
   test('is not kept while a module is missing, since a new file may mend it', async () => {
@@ -116,10 +116,10 @@ describe('a recorded check', () => {
       'releases/it.ts': definition(`import type { Size } from './size.ts'`, `export const size: Size = 1`),
     })
     await project.settled()
-    expect((await checkTypes(project)).map(({ code }) => code)).toEqual(['ts2307'])
+    expect((await checkTypes(project)).diagnostics.map(({ code }) => code)).toEqual(['ts2307'])
     expect(readdirSync(join(project.state, 'checks')).filter(name => !name.includes('tsconfig'))).toEqual([])
     project.write({ 'releases/size.ts': `export type Size = number\n` })
-    expect(await checkTypes(project)).toEqual([])
+    expect((await checkTypes(project)).diagnostics).toEqual([])
   })
 })
 

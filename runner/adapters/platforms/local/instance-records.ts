@@ -35,16 +35,19 @@ export interface InstanceRecord {
   readonly since: number
 }
 
-const folderOf = (instances: string, component: string): string => path.join(instances, segment(component))
+/** Where what is known of a component's instances is written down. */
+export const instancesFolderOf = (instances: string, component: string): string =>
+  path.join(instances, segment(component))
 
-const fileOf = (instances: string, record: InstanceRecord): string =>
-  path.join(folderOf(instances, record.component), `${record.token}.json`)
+/** The file of one instance. */
+export const recordFile = (instances: string, record: InstanceRecord): string =>
+  path.join(instancesFolderOf(instances, record.component), `${record.token}.json`)
 
 export const writeRecord = (instances: string, record: InstanceRecord): Promise<void> =>
-  replaceFile(fileOf(instances, record), `${JSON.stringify(record, null, 2)}\n`)
+  replaceFile(recordFile(instances, record), `${JSON.stringify(record, null, 2)}\n`)
 
 export const forgetRecord = async (instances: string, record: InstanceRecord): Promise<void> => {
-  await unlink(fileOf(instances, record)).catch(error => {
+  await unlink(recordFile(instances, record)).catch(error => {
     if (!isCode(error, 'ENOENT')) throw error
   })
 }
@@ -75,7 +78,7 @@ export const recordedComponents = async (instances: string): Promise<readonly st
   (await list(instances)).map(nameOf).sort()
 
 const readAll = async (instances: string, component: string): Promise<readonly InstanceRecord[]> => {
-  const folder = folderOf(instances, component)
+  const folder = instancesFolderOf(instances, component)
   const names = (await list(folder)).filter(name => name.endsWith('.json') && !name.startsWith('.'))
   const records = await Promise.all(names.map(name => readState<InstanceRecord>(path.join(folder, name))))
   return records.filter(record => record !== null).map(withSide)

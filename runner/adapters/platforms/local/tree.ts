@@ -10,7 +10,7 @@
  *  T3. A link may only point to a place inside the folder: the kept copy would not hold what lies outside.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { createReadStream, lstatSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readdir, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { ReleaseError } from '../../../../src/errors.ts'
@@ -83,6 +83,21 @@ const notAFile = (root: string, relative: string): ReleaseError =>
     `${path.join(root, relative)} is neither a file, a folder nor a link.`,
     { hint: 'Sockets, pipes and devices cannot be deployed: remove it from the folder.' },
   )
+
+/** The folder and everything in it that the digest covers, with the folders between. Absolute. */
+export function placesIn(root: string): readonly string[] {
+  const places = [root]
+  const visit = (relative: string): void => {
+    for (const child of readdirSync(path.join(root, relative), { withFileTypes: true })) {
+      const at = relative === '' ? child.name : `${relative}/${child.name}`
+      if (isLeftOut(at, child.name)) continue
+      places.push(path.join(root, at))
+      if (child.isDirectory()) visit(at)
+    }
+  }
+  visit('')
+  return places
+}
 
 /** Up to this size a file is read at once: a stream's turns through the thread pool take ten times as long. */
 const AT_ONCE = 256 * 1024
