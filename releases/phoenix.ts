@@ -9,10 +9,16 @@
 import {
   allAtOnce,
   app,
+  availability,
+  blueGreen,
+  canary,
   command,
   coverage,
   environment,
+  errorRate,
+  latency,
   local,
+  memory,
   param,
   release,
   rolling,
@@ -21,6 +27,16 @@ import {
 } from 'release-as-code'
 
 const version = param('version', { default: '3.0.0', help: 'what is released: 2.9.0 or 3.0.0' })
+const pace = param('pace', {
+  choices: ['quick', 'real'],
+  default: 'real',
+  help: 'how long each step of a canary is watched: quick shows all of it in a minute',
+})
+const regions = param('regions', {
+  choices: ['one', 'many', 'checkout'],
+  default: 'one',
+  help: 'where production is: in one place, in the four regions, or one region that has the checkout only',
+})
 const fault = param('fault', {
   choices: [
     'none',
@@ -33,9 +49,13 @@ const fault = param('fault', {
     'notification-service',
     'analytics-service',
     'web-app',
+    'errors-under-load',
+    'slow',
+    'leak',
+    'crash-at-half',
   ],
   default: 'none',
-  help: 'the component whose 3.0.0 never gets healthy, to see the release roll itself back',
+  help: 'the component whose 3.0.0 never gets healthy, or what is wrong with 3.0.0 that only its requests show',
 })
 const faultIn = param('fault-in', {
   choices: ['anywhere', 'staging', 'production'],
@@ -50,6 +70,8 @@ const signingKey = secret('TECHCORP_KEY', {
 const syntheticPassword = secret('SYNTHETIC_PASSWORD', {
   command: ['node', 'releases/phoenix/scripts/print-key.js', 'synthetic-password'],
 })
+
+const settled = pace.pick({ quick: '2s', real: '1h' })
 
 const env = { TECHCORP_KEY: signingKey, PHOENIX_FAULT: fault, PHOENIX_FAULT_IN: faultIn }
 const health = { timeout: '10s', interval: '100ms' } as const
@@ -76,17 +98,49 @@ const notification = service('notification-service', { needs: [auth], health, en
 const analytics = service('analytics-service', { needs: [auth, user, order], health, env })
 
 const services = [auth, payment, inventory, user, order, shipping, notification, analytics]
+const ordering = [auth, payment, inventory, order]
 const web = app('web-app', { platform: 'web', instances: two, needs: [auth, payment, order], health, env })
 
 const staging = environment('staging', { on: local({ cluster: 'techcorp' }) })
-const production = environment('production', { on: local({ cluster: 'techcorp' }), protect: true })
+const production = environment('production', {
+  on: local({ cluster: 'techcorp' }),
+  protect: true,
+  regions: regions.pick({
+    one: [],
+    checkout: [{ name: 'checkout', wave: 1, components: [auth, payment, inventory, user, order] }],
+    // One box, then the first wave, then the rest. Orders need the inventory, so that it is wherever they are.
+    many: [
+      { name: 'ap-southeast-1', wave: 1, weights: [3, 50, 100], components: [auth], bake: settled },
+      { name: 'us-west-2', wave: 2, weights: [5, 50, 100], components: ordering, bake: settled },
+      { name: 'eu-central-1', wave: 2, weights: [5, 50, 100], components: [auth, payment], bake: settled },
+      { name: 'us-east-1', wave: 3, weights: [10, 50, 100], components: ordering },
+    ],
+  }),
+})
+
+// A verdict rests on requests: two hundred are a minute of a shop, and a demonstration has fewer customers.
+const minRequests = pace.pick({ quick: 20, real: 200 })
+const patience = pace.pick({ quick: '30s', real: '30m' })
+const healthy = {
+  metrics: [
+    errorRate({ minRequests }).below('1%'),
+    latency('p95', { minRequests }).below('500ms'),
+    availability({ minRequests }).atLeast('99.9%'),
+  ],
+  patience,
+}
+// All along, beside every step: what creeps, and what dies.
+const alive = {
+  metrics: [memory().below(192 * 1024 * 1024), availability({ minRequests: 1 }).atLeast('99.9%')],
+  patience,
+}
 
 export default release('phoenix', {
   version,
   codename: 'Phoenix',
   targetDate: '2024-03-15',
   components: [...services, web],
-  params: [version, fault, faultIn],
+  params: [version, pace, regions, fault, faultIn],
   approvers: 'phoenix/approvers',
 })
   .stage('preflight', s =>
@@ -124,14 +178,28 @@ export default release('phoenix', {
 
   .stage('production', s =>
     s
-      .deploy(services, { to: production, with: rolling({ batch: 1 }) })
-      .deploy([web], { to: production, with: rolling({ batch: 1 }) })
+      .deploy(services, {
+        to: production,
+        order: 'lockstep',
+        with: canary({
+          steps: [5, 25, 50, 100],
+          every: pace.pick({ quick: '2s', real: '30m' }),
+          analysis: healthy,
+          background: alive,
+        }),
+      })
+      .deploy([web], {
+        to: production,
+        with: blueGreen({ keepOld: pace.pick({ quick: '2s', real: '30m' }), analysis: healthy }),
+      })
       .step(
         'production smoke',
         async ({ $ }) => ({ served: await $`node releases/phoenix/scripts/smoke.js production`.lines() }),
         { idempotent: true, undo: 'not-needed', timeout: '1m' },
       ),
   )
+
+  .stage('settle', s => s.bake(pace.pick({ quick: '3s', real: '1h' }), { requests: 200, analysis: healthy }))
 
   .stage('announce', s =>
     s.step(

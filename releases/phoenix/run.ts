@@ -2,11 +2,14 @@
  * Phoenix from nothing, as `npm run phoenix` shows it: 2.9.0 goes live, customers come, and 3.0.0 is released under them.
  *
  *     npm run phoenix
- *     npm run phoenix -- --param fault=payment-service     # the new payment-service never gets well
- *     npm run phoenix -- --param fault=order-service --param fault-in=production     # and staging does not show it
+ *     npm run phoenix -- --param fault=slow               # 3.0.0 of payment-service is slow: measured, and taken back
+ *     npm run phoenix -- --param fault=payment-service    # it never gets well: staging stops it
+ *     npm run phoenix -- --param regions=many             # four regions, in three waves
+ *     npm run phoenix -- --no-traffic                     # nobody comes: what was not measured does not pass
  *
- * Everything after `--` is handed to the release of 3.0.0. It only calls what a team would call by hand: `release run`,
- * `release approve`, `release resume`. It ends with the exit code of the release, or 1 where a customer was let down.
+ * Everything else after `--` is handed to the release of 3.0.0, which goes at `pace=quick` unless it says otherwise. It only
+ * calls what a team would call by hand: `release run`, `release approve`, `release resume`. It ends with the exit code of
+ * the release, or 1 where a customer was let down who had no part in the canary.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +18,7 @@ import { join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { meetPeople, type Person } from './people.ts'
+import { type ReportRead, verdictsOf } from './verdicts.ts'
 
 const here = import.meta.dirname
 const root = resolve(here, '../..')
@@ -25,16 +29,46 @@ const script = (name: string): string => join(here, 'scripts', `${name}.js`)
 /** `release` left the run waiting for people. */
 const WAITING = 3
 
+interface Side {
+  readonly requests: number
+  readonly errors: number
+  readonly lost: number
+}
+
 interface Summary {
   readonly seconds: number
   readonly requests: number
   readonly journeys: number
-  readonly lost: number
-  readonly wrong: number
-  readonly problems: readonly string[]
+  readonly heldBack: number
   readonly versions: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** Of requests in which a canary had a part, and of all others. */
+  readonly sides: { readonly canary: Side; readonly outside: Side }
+  readonly problems: readonly string[]
   readonly milliseconds: { readonly p50: number; readonly p95: number; readonly p99: number }
 }
+
+/** Of `release local status --json`, what is read here. */
+interface LocalStatus {
+  readonly environments: readonly {
+    readonly environment: string
+    readonly gateway: { readonly address: string } | null
+    readonly components: readonly Running[]
+  }[]
+}
+
+interface Running {
+  readonly component: string
+  readonly instances: readonly { readonly version: string }[]
+}
+
+interface Place {
+  readonly name: string
+  readonly gateway: string
+  readonly running: readonly Running[]
+}
+
+/** Visits a second in all: each service gets some forty requests a second, and two cores have time left. */
+const VISITS = 240
 
 const say = (line: string): void => console.log(line)
 const headline = (line: string): void => say(`\n── ${line} ${'─'.repeat(Math.max(0, 96 - line.length))}`)
@@ -89,31 +123,42 @@ const runRelease = async (
   return { code, run: left.run }
 }
 
-const productionGateway = async (): Promise<string> => {
-  const child = spawn(process.execPath, [script('release-record'), 'show'], {
+/** Where production runs now, and which version of what, as `release local status` says. */
+const productionPlaces = async (): Promise<readonly Place[]> => {
+  const child = spawn(process.execPath, [cli, 'local', 'status', '--json'], {
+    cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const record = JSON.parse(await text(child.stdout)) as { gateway: string } | null
-  if (record === null) throw new Error('no release is on record, though one has just been made')
-  return record.gateway
+  const { environments } = JSON.parse(await text(child.stdout)) as LocalStatus
+  const places = environments.flatMap(({ environment, gateway, components }) => {
+    const running = components.filter(({ instances }) => instances.length > 0)
+    const wanted = environment.split('.')[0] === 'production' && running.length > 0
+    return wanted && gateway !== null ? [{ name: environment, gateway: gateway.address, running }] : []
+  })
+  if (places.length === 0) throw new Error('nothing runs in production, though a release has just gone there')
+  return places
 }
 
-/** Does the work while customers walk through the shop; resolves to its result and to what they saw. */
-const underCustomers = async <T>(gateway: string, work: () => Promise<T>): Promise<[T, Summary]> => {
-  const args = [script('client'), gateway, '--seconds', '600', '--rate', '2']
+/** Does the work while customers come; resolves to its result and to what they saw. */
+const underCustomers = async <T>(
+  places: readonly Place[],
+  work: () => Promise<T>,
+): Promise<{ result: T; seen: Summary }> => {
+  const gateways = places.map(({ gateway }) => gateway)
+  const args = [script('client'), ...gateways, '--seconds', '900', '--rate', String(VISITS)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const printed = text(child.stdout)
   const result = await work().finally(() => child.kill('SIGTERM'))
-  return [result, JSON.parse(await printed) as Summary]
+  return { result, seen: JSON.parse(await printed) as Summary }
 }
 
-const liveVersions = async (gateway: string, components: readonly string[]): Promise<readonly string[]> =>
-  Promise.all(
-    components.map(async component => {
-      const answer = await fetch(`${gateway}/${component}/health`)
-      return ((await answer.json()) as { version: string }).version
-    }),
-  )
+/** By component, each version that runs in any place, once. */
+const liveVersions = (places: readonly Place[]): ReadonlyMap<string, string> => {
+  const live = new Map<string, Set<string>>()
+  for (const { component, instances } of places.flatMap(({ running }) => running))
+    for (const { version } of instances) live.set(component, (live.get(component) ?? new Set()).add(version))
+  return new Map([...live].map(([component, versions]) => [component, [...versions].sort().join(' and ')]))
+}
 
 const answersOf = (byVersion: Readonly<Record<string, number>>): string =>
   Object.entries(byVersion)
@@ -121,15 +166,21 @@ const answersOf = (byVersion: Readonly<Record<string, number>>): string =>
     .map(([version, count]) => `${count} by ${version}`)
     .join(', ')
 
-const tell = (seen: Summary, live: readonly string[]): void => {
+const sideLine = (who: string, { requests, errors, lost }: Side): string =>
+  `  ${who.padEnd(34)} ${String(requests).padStart(6)} requests   ${errors} errors   ${lost} lost`
+
+const tell = (seen: Summary, live: ReadonlyMap<string, string>): void => {
   const { p50, p95, p99 } = seen.milliseconds
   headline('what the customers saw')
-  for (const [index, [component, byVersion]] of Object.entries(seen.versions).entries())
-    say(`  ${component.padEnd(21)} now ${live[index]}   answers: ${answersOf(byVersion)}`)
-  say(`\n  ${seen.journeys} customers in ${seen.seconds} s sent ${seen.requests} requests`)
+  for (const [component, version] of live)
+    say(`  ${component.padEnd(21)} now ${version}   answers: ${answersOf(seen.versions[component] ?? {})}`)
+  say('')
+  say(sideLine('with a canary among those who answered', seen.sides.canary))
+  say(sideLine('everybody else', seen.sides.outside))
   say(
-    `  lost: ${seen.lost}   wrong: ${seen.wrong}   answer times: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms`,
+    `\n  ${seen.requests} requests in ${seen.seconds} s, ${seen.journeys} of them whole ways through the shop`,
   )
+  say(`  answer times: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms; ${seen.heldBack} visits held back`)
   for (const problem of seen.problems) say(`  ! ${problem}`)
 }
 
@@ -142,21 +193,66 @@ const tellMore = (run: string): void => {
   say('  npx release local stop          end all of it')
 }
 
-const releaseUnderCustomers = async (args: readonly string[], people: readonly Person[]): Promise<number> => {
-  const gateway = await productionGateway()
-  headline(`3.0.0 is released, and customers keep coming to ${gateway}`)
-  const [released, seen] = await underCustomers(gateway, () => runRelease(args, people))
-  tell(seen, await liveVersions(gateway, Object.keys(seen.versions)))
-  tellMore(released.run)
-  return seen.lost + seen.wrong > 0 ? released.code || 1 : released.code
+/** How the divided release went, from the run's own report: each share of the requests, and what was measured in it. */
+const tellVerdicts = async (run: string): Promise<void> => {
+  const child = spawn(process.execPath, [cli, 'report', run, '--format', 'json'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  headline('weights and verdicts')
+  const report = JSON.parse(await text(child.stdout)) as ReportRead
+  for (const line of verdictsOf(report)) say(line)
 }
 
-const main = async (args: readonly string[]): Promise<number> => {
+const releaseUnderCustomers = async (
+  { args, traffic }: Wanted,
+  people: readonly Person[],
+): Promise<number> => {
+  const places = await productionPlaces()
+  const where = places.map(({ name, gateway }) => `${name} (${gateway})`).join(', ')
+  if (!traffic) {
+    headline('3.0.0 is released, and no customer comes')
+    const { code, run } = await runRelease(args, people)
+    await tellVerdicts(run)
+    return code
+  }
+  headline(`3.0.0 is released, and customers keep coming to ${where}`)
+  const { result, seen } = await underCustomers(places, () => runRelease(args, people))
+  await tellVerdicts(result.run)
+  tell(seen, liveVersions(await productionPlaces()))
+  tellMore(result.run)
+  const { errors, lost } = seen.sides.outside
+  return errors + lost > 0 ? result.code || 1 : result.code
+}
+
+interface Wanted {
+  /** For the release of 3.0.0. */
+  readonly args: readonly string[]
+  /** For the release of 2.9.0: the same place and pace. */
+  readonly first: readonly string[]
+  readonly traffic: boolean
+}
+
+const wantedBy = (given: readonly string[]): Wanted => {
+  const args = given.filter(each => each !== '--no-traffic')
+  const said = (name: string): string | undefined => args.find(each => each.startsWith(`${name}=`))
+  const pace = said('pace') ?? 'pace=quick'
+  const shared = ['--param', pace, ...(said('regions') === undefined ? [] : ['--param', said('regions')!])]
+  return {
+    args: said('pace') === undefined ? ['--param', pace, ...args] : args,
+    // Nobody comes before there is a shop: a bake would rightly find that nothing was measured.
+    first: ['--param', 'version=2.9.0', ...shared, '--only', 'staging', '--only', 'production'],
+    traffic: args.length === given.length,
+  }
+}
+
+const main = async (given: readonly string[]): Promise<number> => {
   if (!existsSync(cli)) throw new Error(`${relativeTo(cli)} is missing: run npm run build first`)
+  const wanted = wantedBy(given)
   const people = await meetPeople()
   headline('2.9.0 goes live first')
-  const first = await runRelease(['--param', 'version=2.9.0'], people)
-  return first.code === 0 ? releaseUnderCustomers(args, people) : first.code
+  const first = await runRelease(wanted.first, people)
+  return first.code === 0 ? releaseUnderCustomers(wanted, people) : first.code
 }
 
 // Ctrl-C goes to the release as well, which leaves a run that resumes; its exit code is ours.

@@ -7,7 +7,6 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { components } from './components.js'
 import { techcorpHome } from './keys.js'
 
 const recordFile = () => join(techcorpHome(), 'current-release.json')
@@ -34,20 +33,31 @@ const versionOf = async (gateway, component) => {
   return (await answer.json()).version
 }
 
+const look = async ({ name, gateway, components }) => {
+  const asked = components.map(async component => [component, await versionOf(gateway, component)])
+  return { name, gateway, components: Object.fromEntries(await Promise.all(asked)) }
+}
+
+const isSame = (before, version, places) =>
+  before?.version === version &&
+  JSON.stringify(before.places.map(({ gateway }) => gateway)) ===
+    JSON.stringify(places.map(({ gateway }) => gateway))
+
 /**
- * Asks every component for its version through the gateway and records what they answer.
+ * Asks every component of every place for its version through the gateway and records what they answer.
  * Resolves to the record and whether it is new; fails where a component is not of this version.
  */
-export const recordRelease = async (version, gateway) => {
-  const asked = components.map(async component => [component, await versionOf(gateway, component)])
-  const live = Object.fromEntries(await Promise.all(asked))
-  const others = Object.entries(live).filter(([, found]) => found !== version)
+export const recordRelease = async (version, places) => {
+  const live = await Promise.all(places.map(look))
+  const others = live.flatMap(({ components }) =>
+    Object.entries(components).filter(([, found]) => found !== version),
+  )
   if (others.length > 0)
     throw new Error(`not ${version} in production: ${others.join('; ').replaceAll(',', ' ')}`)
   const before = currentRelease()
-  if (before?.version === version && before.gateway === gateway) return { ...before, changed: false }
+  if (isSame(before, version, places)) return { ...before, changed: false }
   const { previous: _, ...previous } = before ?? {}
-  const record = { version, gateway, components: live, previous: before && previous }
+  const record = { version, places: live, previous: before && previous }
   replaceWith(record)
   return { ...record, changed: true }
 }

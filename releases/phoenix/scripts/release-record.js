@@ -6,13 +6,10 @@
  * Prints the record as JSON: what `write` recorded, what stands there now, or what `undo` put back (null: nothing).
  */
 import { releasedVersion } from './components.js'
+import { placesOf } from './places.js'
 import { currentRelease, recordRelease, takeBack } from './record.js'
 
-const write = () => {
-  const gateway = process.env.RELEASE_GATEWAY_PRODUCTION
-  if (!gateway) throw new Error('RELEASE_GATEWAY_PRODUCTION is not set: run this in a release')
-  return recordRelease(releasedVersion(), gateway)
-}
+const write = async () => recordRelease(releasedVersion(), await placesOf('production'))
 
 const commands = { write, show: currentRelease, undo: () => takeBack(releasedVersion()) }
 const command = process.argv[2] ?? ''

@@ -130,13 +130,14 @@ const answering = async (context, answer) => {
 test('the record says what really runs, and goes back to what was there before', async t => {
   let live = '2.9.0'
   const address = await answering(t, () => ({ body: { version: live } }))
-  const first = await recordRelease('2.9.0', address)
+  const places = [{ name: 'production', gateway: address, components }]
+  const first = await recordRelease('2.9.0', places)
   assert.deepEqual([first.changed, first.previous], [true, null])
-  assert.equal((await recordRelease('2.9.0', address)).changed, false)
+  assert.equal((await recordRelease('2.9.0', places)).changed, false)
 
-  await assert.rejects(recordRelease('3.0.0', address), /not 3.0.0 in production: auth-service 2.9.0/)
+  await assert.rejects(recordRelease('3.0.0', places), /not 3.0.0 in production: auth-service 2.9.0/)
   live = '3.0.0'
-  assert.equal((await recordRelease('3.0.0', address)).previous.version, '2.9.0')
+  assert.equal((await recordRelease('3.0.0', places)).previous.version, '2.9.0')
   assert.equal(takeBack('2.9.0').version, '3.0.0', 'another version is not ours to take back')
   assert.equal(takeBack('3.0.0').version, '2.9.0')
   assert.equal(takeBack('3.0.0').version, '2.9.0')

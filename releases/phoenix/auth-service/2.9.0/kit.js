@@ -9,9 +9,11 @@
  *  K1. No request depends on which instance answers it: nothing that a client holds is kept in memory only.
  *  K2. After SIGTERM nothing new is accepted, and every request already accepted gets its answer.
  *  K3. Each call to another service may be repeated: it is a read, or it carries an Idempotency-Key.
+ *  K4. A request that carries a side keeps it: whoever is asked on its behalf is asked on the same side. Its answer names
+ *      the sides that took part, so that a customer who was let down can say by which version.
  */
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { createServer } from 'node:http'
+import { Agent, request as ask, createServer } from 'node:http'
 import manifest from './package.json' with { type: 'json' }
 
 const { HOST = '127.0.0.1', PORT = '0', RELEASE_GATEWAY: gateway, TECHCORP_KEY: key } = process.env
@@ -67,22 +69,53 @@ export const open = (kind, id, user) => {
   return record
 }
 
+/** Which side of a release a request is on; the gateway writes it where sides are carried. */
+const SIDE = 'x-release-side'
+
 const proofOf = id => mac(`request:${id}`)
 
 /** A request's id is passed on among the services only: one that a client made up could stand for many requests. */
 const identify = ({ headers }) => {
   const { 'x-request-id': given = '', 'x-request-proof': proof = '' } = headers
   const id = sameText(proof, proofOf(given)) ? given : randomUUID()
-  return { id, key: headers['idempotency-key'] ?? id }
+  return { id, key: headers['idempotency-key'] ?? id, sides: new Set() }
 }
 
-const send = (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(CALL_LIMIT) })
+const agent = new Agent({ keepAlive: true })
+
+const parsed = text => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** `{status, headers, content}`; the content is null where it is no JSON. */
+const send = (url, { body, ...init }) =>
+  new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(CALL_LIMIT)
+    const asked = ask(url, { ...init, agent, signal }, answer => {
+      const chunks = []
+      answer.on('data', chunk => chunks.push(chunk)).on('error', reject)
+      answer.on('end', () => {
+        const { statusCode: status, headers } = answer
+        resolve({ status, headers, content: parsed(Buffer.concat(chunks).toString()) })
+      })
+    })
+    asked.on('error', reject).end(body)
+  })
+
+/** Of the one who answered, and of all whom it asked. */
+const sidesOf = ({ headers }) =>
+  [headers[SIDE], headers['service-sides']].flatMap(text => text?.split(' ') ?? [])
 
 const reasonOf = body => body?.error?.message ?? body?.error ?? 'no reason given'
 
 /** Asks another service through the gateway, in the name of the request's sender. Its 4xx is ours; its 5xx is a 502. */
 export const call = async (request, component, method, path, body) => {
   const headers = { 'x-request-id': request.id, 'x-request-proof': proofOf(request.id) }
+  if (request.headers[SIDE]) headers[SIDE] = request.headers[SIDE]
   if (request.headers.authorization) headers.authorization = request.headers.authorization
   if (method !== 'GET') headers['idempotency-key'] = `${request.key}${path}`
   if (body) headers['content-type'] = 'application/json'
@@ -94,8 +127,9 @@ export const call = async (request, component, method, path, body) => {
     .catch(() => {
       throw new Problem(502, 'unreachable', `${component} did not answer`)
     })
-  const content = await answer.json().catch(() => null)
-  if (answer.ok) return content
+  for (const side of sidesOf(answer)) request.sides.add(side)
+  const { content } = answer
+  if (answer.status < 300) return content
   const status = answer.status >= 500 ? 502 : answer.status
   throw new Problem(status, content?.error?.code ?? 'refused', `${component}: ${reasonOf(content)}`)
 }
@@ -158,13 +192,14 @@ const refuse = error => {
   return reply(500, { error: 'something went wrong here, not with your request' })
 }
 
-const write = (outgoing, result, draining) => {
+const write = (outgoing, result, { sides, draining }) => {
   const { status, body, headers } = result instanceof Reply ? result : reply(200, result)
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   outgoing.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     'service-version': manifest.version,
+    ...(sides.size > 0 && { 'service-sides': [...sides].join(' ') }),
     ...(draining && { connection: 'close' }),
     ...headers,
   })
@@ -177,7 +212,8 @@ export const serve = routes => {
   let draining = false
   const server = createServer(async (incoming, outgoing) => {
     const identity = identify(incoming)
-    write(outgoing, await dispatch(all, incoming, identity).catch(refuse), draining)
+    const result = await dispatch(all, incoming, identity).catch(refuse)
+    write(outgoing, result, { sides: identity.sides, draining })
   })
   server.keepAliveTimeout = KEEP_ALIVE
   server.listen(Number(PORT), HOST, () => {

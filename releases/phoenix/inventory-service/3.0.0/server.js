@@ -4,7 +4,7 @@
  *
  * New in 3.0: one item can be asked for alone, and a reservation says until when it can be released.
  */
-import { customerOf, open, Problem, reply, seal, serve } from './kit.js'
+import { customerOf, hasFault, open, Problem, reply, seal, serve } from './kit.js'
 
 /** Cents and pieces. */
 const CATALOGUE = [
@@ -14,6 +14,17 @@ const CATALOGUE = [
 ]
 /** A reservation that nobody releases is a sale, and is forgotten here when the warehouse is counted again. */
 const COUNTED_EVERY = 900_000
+
+/** The fault `leak`: a picture of the shelves is drawn for every answer, and all of them are kept. */
+const PICTURE = 2 * 1024 * 1024
+const pictures = []
+
+const drawn = handle => request => {
+  pictures.push(Buffer.alloc(PICTURE, 1))
+  return handle(request)
+}
+
+const shown = hasFault('leak') ? drawn : handle => handle
 
 const reserved = new Map()
 const itemOf = sku => CATALOGUE.find(item => item.sku === sku)
@@ -77,8 +88,8 @@ const show = ({ params: { sku } }) => {
 }
 
 serve({
-  'GET /inventory': () => ({ items: CATALOGUE.map(describe) }),
-  'GET /inventory/:sku': show,
+  'GET /inventory': shown(() => ({ items: CATALOGUE.map(describe) })),
+  'GET /inventory/:sku': shown(show),
   'POST /inventory/reservations': reserve,
   'DELETE /inventory/reservations/:id': release,
 })

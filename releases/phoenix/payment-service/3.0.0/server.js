@@ -4,13 +4,23 @@
  * New in 3.0: methods. A request of 2.9, which names a card's token, is a payment by card.
  */
 import { createHash } from 'node:crypto'
-import { customerOf, open, Problem, reply, seal, serve } from './kit.js'
+import { customerOf, hasFault, open, Problem, reply, seal, serve } from './kit.js'
 
 /** Cents: 10,000.00 at once. */
 const LIMIT = 1_000_000
 const CURRENCIES = ['EUR', 'USD', 'GBP']
 /** What a token of each method looks like. */
 const METHODS = { card: /^tok_\w{4,}$/, 'apple-pay': /^ap_\w{4,}$/, 'google-pay': /^gp_\w{4,}$/ }
+
+/** The fault `slow`, in milliseconds: every payment is looked up at a bank that takes its time. */
+const BANK = 700
+
+const asked = handle => async request => {
+  await new Promise(resolve => setTimeout(resolve, BANK))
+  return handle(request)
+}
+
+const known = hasFault('slow') ? asked : handle => handle
 
 const checkAmount = ({ amount, currency }) => {
   if (!Number.isSafeInteger(amount) || amount <= 0)
@@ -48,7 +58,7 @@ const show = async request => {
 }
 
 serve({
-  'POST /payments': authorise,
+  'POST /payments': known(authorise),
   'GET /payments/methods': () => ({ methods: Object.keys(METHODS) }),
-  'GET /payments/:id': show,
+  'GET /payments/:id': known(show),
 })
