@@ -19,6 +19,7 @@ import type { RunState } from '../src/run/state.ts'
 import { embeddedGround } from './engine/embedded-ground.ts'
 import { type Ended, runEngine } from './engine/engine.ts'
 import { faultsFromEnv } from './engine/faults.ts'
+import { createValidator } from './engine/mend.ts'
 import { createPerformer } from './engine/perform.ts'
 import { holderOf } from './identity.ts'
 import { onState } from './journal/on-state.ts'
@@ -52,6 +53,8 @@ export interface Execution {
   readonly opening: (state: RunState) => readonly Unstamped[]
   /** How long to stay when only a person is waited for, in milliseconds; Infinity: as long as it takes. */
   readonly patience: number
+  /** It is told to stop at once when this is over, in milliseconds; left out: it has all the time it takes. */
+  readonly limit?: number
 }
 
 /** Runs until the run ends or may be left. @throws StateError where the run or an environment is somebody else's */
@@ -79,7 +82,8 @@ function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
-async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLock> {
+/** @throws StateError `run-held` where somebody runs it */
+export async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLock> {
   const lock = await acquireRunLock(folder.path, holder)
   if (lock.type === 'acquired') return lock
   throw new StateError('run-held', `the run ${folder.id} is being run by ${describeHolder(lock.holder)}`, {
@@ -88,7 +92,7 @@ async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLock> {
 }
 
 /** Every component of the plan in every environment that it goes to, in one order, so that two runs cannot take them crosswise. */
-async function takeEnvironments(
+export async function takeEnvironments(
   plan: Plan,
   holder: Holder,
 ): Promise<{ fences: ReadonlyMap<string, number>; locks: readonly (() => Promise<void>)[] }> {
@@ -111,7 +115,8 @@ async function takeEnvironments(
   return { fences, locks }
 }
 
-function targetsOf(plan: Plan): readonly Target[] {
+/** Where its nodes work. */
+export function targetsOf(plan: Plan): readonly Target[] {
   const targets = new Map<string, Target>()
   for (const { environment, component } of plan.nodes) {
     if (environment === undefined || component === undefined) continue
@@ -136,6 +141,7 @@ async function runOn(
   const logs = openNodeLogs(folder, (node, chunk) => display.output(node, chunk))
   await display.begin()
   const interrupts = listenForInterrupts(signal => ground.interrupt(signal), execution.who)
+  const stopTimer = limited(execution, () => ground.interrupt({ type: 'abort', who: execution.who }))
   try {
     const state = foldRun(plan, ground.history)
     await endLeftovers(folder, state)
@@ -156,15 +162,23 @@ async function runOn(
       opening: execution.opening(state),
       port: ground,
       perform: createPerformer(world),
+      validate: createValidator(world),
       signatures: await openSignatures(plan),
       patience: execution.patience,
       now: () => ground.time(),
     })
   } finally {
+    stopTimer()
     interrupts.stop()
     await ground.close()
     logs.close()
   }
+}
+
+function limited({ limit }: Execution, stop: () => void): () => void {
+  if (limit === undefined) return () => {}
+  const timer = setTimeout(stop, limit)
+  return () => clearTimeout(timer)
 }
 
 async function endLeftovers(folder: RunFolder, state: RunState): Promise<void> {

@@ -19,6 +19,8 @@ export type { App, Component, Need, Service } from './definition/component.ts'
 export { app, service } from './definition/component.ts'
 export type { Environment, Platform, Region, Router } from './definition/environment.ts'
 export { environment, haproxy, local } from './definition/environment.ts'
+export type { AnomalyOptions, GuardOptions, Trigger, TriggerOptions } from './definition/guard.ts'
+export { trigger } from './definition/guard.ts'
 export type { Measure, Metric, Provider } from './definition/metric.ts'
 export {
   availability,
@@ -37,7 +39,13 @@ export {
 export type { Output } from './definition/outputs.ts'
 export type { Param, Picked } from './definition/param.ts'
 export { param } from './definition/param.ts'
-export type { Approver, FailurePolicy, Release } from './definition/release.ts'
+export type {
+  Approver,
+  FailurePolicy,
+  Release,
+  RollbackOptions,
+  RollbackStrategy,
+} from './definition/release.ts'
 export { modelOf, release } from './definition/release.ts'
 export type { Secret, SecretSource } from './definition/secret.ts'
 export { secret } from './definition/secret.ts'

@@ -12,21 +12,20 @@
  *      later counts its waits from now, and one that was cancelled meanwhile does nothing first.
  */
 import { StateError } from '../../src/errors.ts'
-import { judgeDecision, type OpenApproval } from '../../src/run/approvals.ts'
 import { type Command, decide } from '../../src/run/decide.ts'
-import { readDecision } from '../../src/run/decision.ts'
 import type { Outcome, RunEvent, Unstamped } from '../../src/run/events.ts'
 import { evolve } from '../../src/run/evolve.ts'
-import type {
-  DurablePort,
-  EffectContext,
-  Happened,
-  Signal,
-  Signatures,
-  SignedDecision,
-} from '../../src/run/ports.ts'
-import { isEnded, isWatching, type RunState, setInFlight, type Work } from '../../src/run/state.ts'
+import type { DurablePort, EffectContext, Happened, Signal, Signatures } from '../../src/run/ports.ts'
+import {
+  isEnded,
+  isWatching,
+  type RollbackState,
+  type RunState,
+  setInFlight,
+  type Work,
+} from '../../src/run/state.ts'
 import { undecidedComponents } from '../../src/run/traffic.ts'
+import { judgeWord, type Word } from './judge-word.ts'
 
 /** One attempt at a node, as the performer is asked for it. */
 export interface Task {
@@ -38,6 +37,12 @@ export interface Task {
   readonly context: EffectContext
   /** Why the context's signal was aborted, once it is. */
   readonly stopped: () => Stopped | null
+}
+
+export interface ValidationRequest {
+  readonly state: RunState
+  readonly rollback: RollbackState
+  readonly context: EffectContext
 }
 
 /** cancelled: as a consequence, with the cause. aborted: the runner is to leave at once, the outcome stays open. */
@@ -52,6 +57,11 @@ export interface EngineOptions {
   /** Resolves to the outcome's events; an empty outcome leaves the attempt open. Rejects only to end the engine. */
   readonly perform: (task: Task) => Promise<readonly Unstamped[]>
   readonly signatures: Signatures
+  /**
+   * Sees what runs when a rollback has ended, and mends what it can: resolves to `rollback-finished`, or to nothing where it
+   * was aborted. Rejects only to end the engine. Left out: a rollback finishes with its last node.
+   */
+  readonly validate?: (request: ValidationRequest) => Promise<readonly Unstamped[]>
   /**
    * How long to stay while only a person is waited for, in milliseconds; Infinity: as long as it takes. For a
    * time that comes within this, or within {@link NEAR}, the engine always stays.
@@ -70,12 +80,6 @@ export type Ended =
 /** Runs to the end, or until the run may be left. @throws StateError when another runner has taken the run over */
 export function runEngine(options: EngineOptions): Promise<Ended> {
   return new Engine(options).run()
-}
-
-/** A decision and the approval that it was delivered for. */
-interface Word {
-  readonly approval: string
-  readonly signed: SignedDecision
 }
 
 class Engine {
@@ -100,6 +104,7 @@ class Engine {
     this.#port = options.port
     this.#state = options.state
     this.#clock = options.port.history.at(-1)?.at ?? options.now()
+    this.#state.validates = options.validate !== undefined
   }
 
   async run(): Promise<Ended> {
@@ -138,6 +143,9 @@ class Engine {
         return null
       case 'perform':
         this.#perform(command)
+        return null
+      case 'validate':
+        this.#validate(command.rollback)
         return null
       case 'ask':
         this.#open.set(command.work.key, command.work)
@@ -218,6 +226,19 @@ class Engine {
     this.#evolve({ ...intent, at: this.#clock } as RunEvent)
   }
 
+  #validate(rollback: RollbackState): void {
+    const state = this.#state
+    const key = validationKey(rollback)
+    this.#port.run(key, null, async context => {
+      try {
+        return (await this.#options.validate?.({ state, rollback, context })) ?? []
+      } catch (error) {
+        this.#fatal ??= error
+        return []
+      }
+    })
+  }
+
   #sleep(work: Work, until: number): void {
     const key = `${work.key}#until`
     this.#open.set(key, work)
@@ -267,6 +288,8 @@ class Engine {
     this.#tick(events)
     for (const event of events) this.#evolve(event)
     if (key.startsWith('decision/')) this.#deciding = false
+    for (const rollback of this.#state.rollbacks)
+      if (validationKey(rollback) === key) rollback.validating = false
     if (work !== undefined && events.length === 0) setInFlight(this.#state, work, false)
     this.#nextDecision()
   }
@@ -307,6 +330,8 @@ class Engine {
       if (work.inFlight && work.status.type === 'running' && which(work))
         this.#stop(work, { type: 'aborted' })
     }
+    for (const rollback of this.#state.rollbacks)
+      if (rollback.validating) this.#port.cancel(validationKey(rollback))
   }
 
   /** Decisions are judged one after the other: each may change what the next is worth. */
@@ -316,35 +341,9 @@ class Engine {
     if (word === undefined) return
     this.#deciding = true
     const state = this.#state
-    this.#port.run(`decision/${word.approval}#${state.words + 1}`, null, () => this.#judge(word, state))
-  }
-
-  async #judge({ approval, signed }: Word, state: RunState): Promise<readonly Unstamped[]> {
-    const read = readDecision(signed.statement)
-    if (!read.ok) return [{ type: 'approval-refused', node: approval, person: '', reason: read.reason }]
-    const { decision } = read
-    const { person, role } = decision
-    const verified = await this.#options.signatures.verify(signed, decision)
-    const judged = judgeDecision({
-      decision,
-      verified,
-      plan: state.plan,
-      run: state.run,
-      approval: openApproval(state, decision.approval),
-      given: state.given.get(decision.approval) ?? [],
-      nonces: state.nonces,
-      startedBy: state.startedBy,
-      now: this.#options.now(),
-    })
-    const node = approval
-    if (!judged.accept) return [{ type: 'approval-refused', node, person, reason: judged.reason }]
-    const proof = { key: verified.ok ? verified.key : null, ...signed }
-    if (decision.verdict === 'approve') return [{ type: 'approval-given', node, person, role, ...proof }]
-    const failure = { code: 'rejected', message: `${person} rejected it as ${role}: ${decision.reason}` }
-    return [
-      { type: 'approval-rejected', node, person, role, reason: decision.reason, ...proof },
-      { type: 'node-failed', node, attempt: 1, failure },
-    ]
+    this.#port.run(`decision/${word.approval}#${state.words + 1}`, null, () =>
+      judgeWord(word, state, this.#options),
+    )
   }
 
   #tick(events: readonly RunEvent[]): void {
@@ -388,12 +387,6 @@ const LOOK = 'look'
 /** The key under which the engine waits for its own patience to end. */
 const PATIENCE = 'patience'
 
-const attemptKey = (work: Work, attempt: number): string => `${work.key}#${attempt}`
+const validationKey = ({ number }: RollbackState): string => `rollback/${number}/validation`
 
-function openApproval(state: RunState, key: string): OpenApproval | null {
-  const work = state.works.get(key)
-  const operation = work?.node.operation
-  if (work === undefined || operation?.kind !== 'approval') return null
-  const until = work.status.type === 'waiting' ? work.status.until : null
-  return { key, operation, waiting: work.status.type === 'waiting', until }
-}
+const attemptKey = (work: Work, attempt: number): string => `${work.key}#${attempt}`

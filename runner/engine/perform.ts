@@ -152,7 +152,8 @@ const isFenced = (error: unknown): boolean => (error as Partial<ReleaseError>).c
 
 const isStateUnusable = (error: unknown): boolean => isReleaseError(error) && error.code === 'state-unusable'
 
-const takenOver = (error: unknown): StateError =>
+/** What becomes of a write that a platform has refused to an older owner. */
+export const takenOver = (error: unknown): StateError =>
   new StateError('environment-taken-over', (error as Error).message, {
     cause: error,
     hint: 'Another run has taken the environment over; this one wrote nothing more. See who with `release local status`.',

@@ -2,8 +2,15 @@
  * Taking a node's effect back.
  */
 import { canonicalJson } from '../../src/plan/canonical.ts'
-import type { PromoteOperation, ReplaceOperation, Revision, VerifyOperation } from '../../src/plan/plan.ts'
+import type {
+  PlanNode,
+  PromoteOperation,
+  ReplaceOperation,
+  Revision,
+  VerifyOperation,
+} from '../../src/plan/plan.ts'
 import type { Desired } from '../../src/run/ports.ts'
+import type { RunState } from '../../src/run/state.ts'
 import type { Attempt, Done } from './operations.ts'
 import { type Prepared, placeOf } from './place.ts'
 import { runtimeContext } from './runtime-context.ts'
@@ -45,7 +52,8 @@ async function undoStep(attempt: Attempt): Promise<Done> {
 /** The slots that the node changed run again what its deployment's `prepare` found in them. */
 async function restore(attempt: Attempt): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
-  const ranges = rangesOf(attempt)
+  const { state, work } = attempt.task
+  const ranges = rangesOf(state, work.node)
   for (const range of ranges) {
     await platform.converge({ environment, component, side: 'stable', maxUnavailable: 0, ...range }, context)
   }
@@ -55,11 +63,10 @@ async function restore(attempt: Attempt): Promise<Done> {
 
 type Range = Pick<Desired, 'from' | 'to' | 'revision'>
 
-/** Neighbouring slots with one and the same revision are brought back together. */
-function rangesOf({ task }: Attempt): readonly Range[] {
-  const { operation } = task.work.node
+/** What restoring a node brings each of its slots to; neighbours with one and the same revision together. */
+export function rangesOf(state: RunState, { operation }: PlanNode): readonly Range[] {
   if (operation.kind !== 'replace' && operation.kind !== 'verify' && operation.kind !== 'promote') return []
-  const prepared = task.state.works.get(operation.prepared)!
+  const prepared = state.works.get(operation.prepared)!
   if (prepared.status.type !== 'succeeded') return []
   const { before } = prepared.value as unknown as Prepared
   const bySlot = new Map(before.map(({ slot, revision }) => [slot, revision]))

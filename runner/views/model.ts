@@ -10,8 +10,10 @@
  *  V3. Only this file writes to what it shows; listeners and views read.
  *  V4. Joins are in `nodes`, but no count and no list for people holds them.
  */
-import type { Plan, PlanNode } from '../../src/plan/plan.ts'
+import type { Plan, PlanNode, RollbackStrategy } from '../../src/plan/plan.ts'
 import type { Failure, Outcome, RollbackNode, RollbackScope, RunEvent } from '../../src/run/events.ts'
+import type { GuardBreach } from '../../src/run/guard-record.ts'
+import type { Validation } from '../../src/run/validation.ts'
 import { createOutputTail, type OutputTail } from './output-tail.ts'
 import { plain } from './terminal-text.ts'
 
@@ -94,11 +96,16 @@ export interface GroupView {
 
 export interface RollbackView {
   readonly number: number
-  /** The root cause's node, or `person`. */
+  /** The root cause's node, `person` or `guard`. */
   readonly because: string
   readonly scope: RollbackScope
+  readonly strategy: RollbackStrategy
+  /** What the guard had measured; null: it was not the guard, or there was no breach. */
+  readonly breach: GuardBreach | null
   readonly kept: readonly { readonly node: string; readonly reason: string }[]
   readonly finishedAt: number | null
+  /** What was found then; null: nobody looked. */
+  readonly validated: Validation | null
 }
 
 /** Nodes for people, by how they stand. They sum up to `total`, but for `warned`, which is part of `succeeded`. */
@@ -268,7 +275,10 @@ function take(state: MutableState, event: RunEvent, node: MutableNode | null): v
       return
     case 'rollback-finished': {
       const rollback = state.rollbacks.find(group => group.rollback?.number === event.rollback)?.rollback
-      if (rollback) rollback.finishedAt = event.at
+      if (rollback) {
+        rollback.finishedAt = event.at
+        rollback.validated = event.validated ?? null
+      }
       return
     }
     case 'stop-asked':
@@ -478,8 +488,11 @@ function planRollback(state: MutableState, event: Extract<RunEvent, { type: 'rol
     number: event.rollback,
     because: event.because,
     scope: event.scope,
+    strategy: event.strategy ?? 'service-by-service',
+    breach: event.breach ?? null,
     kept: event.kept,
     finishedAt: null,
+    validated: null,
   }
   group.startedAt = event.at
   state.rollbacks.push(group)

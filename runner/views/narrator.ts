@@ -16,16 +16,19 @@ import { renderDuration } from './time-text.ts'
 import {
   approveCommands,
   becauseOf,
+  breachText,
   counted,
   failureLines,
   firstLine,
   listed,
   MARKS,
   markOf,
+  ORDERS,
   placeOf,
   tookText,
   uncertainCommands,
   untilText,
+  validationLines,
   wantedPeople,
 } from './words.ts'
 
@@ -279,7 +282,10 @@ function rollbackLines(
   const effects = counted(event.nodes.length, 'effect')
   const why = becauseOf(state, event.because)
   return [
-    paint.bold(`${MARKS.undone} rollback ${event.rollback}, ${why}: ${effects} to take back, newest first`),
+    ...(event.breach === undefined ? [] : [paint.red(`${MARKS.failed} ${breachText(event.breach)}`)]),
+    paint.bold(
+      `${MARKS.undone} rollback ${event.rollback}, ${why}: ${effects} to take back, ${ORDERS[event.strategy ?? 'service-by-service']}`,
+    ),
     ...kept,
   ]
 }
@@ -291,7 +297,11 @@ function rollbackDone(number: number, { paint, state }: Telling): readonly strin
   const left = counts.total - counts.succeeded
   const text = `${counts.succeeded} of ${counts.total} taken back in ${renderDuration(group.rollback.finishedAt - group.startedAt)}`
   const line = `${MARKS.undone} rollback ${number} ended: ${text}${left > 0 ? `, ${left} not` : ''}`
-  return [left > 0 ? paint.red(line) : paint.bold(line)]
+  const { validated } = group.rollback
+  return [
+    left > 0 ? paint.red(line) : paint.bold(line),
+    ...(validated === null ? [] : validationLines(validated, paint).map(text => `    ${text}`)),
+  ]
 }
 
 const stopText = (event: Extract<RunEvent, { type: 'stop-asked' }>): string =>

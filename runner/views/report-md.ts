@@ -5,8 +5,24 @@
  * can forge a heading, a table or a link.
  */
 import type { Failure } from '../../src/run/events.ts'
-import type { Report, ReportGate, ReportNode, ReportStage } from '../../src/run/report.ts'
-import { plain, plainLines } from './terminal-text.ts'
+import type { Report, ReportNode, ReportStage } from '../../src/run/report.ts'
+import { code, fenced, section, table, text } from './markdown.ts'
+import { breachSection, guardSection, stateSection } from './report-guard-md.ts'
+import {
+  analysisText,
+  becauseWords,
+  gateVerdict,
+  hasSomethingToSay,
+  nodeNotes,
+  nodeOutcome,
+  OUTCOMES,
+  targetText,
+  trafficText,
+  VERDICTS,
+  valueText,
+  WHYS,
+} from './report-words.ts'
+import { plainLines } from './terminal-text.ts'
 import { renderDuration, renderTime } from './time-text.ts'
 
 /** The report, the outcome and its root cause first. Ends with a line break. */
@@ -14,27 +30,21 @@ export function renderReportMarkdown(report: Report): string {
   const sections = [
     heading(report),
     causeSection(report),
+    breachSection(report),
     rollbackSection(report),
+    stateSection(report),
     keptSection(report),
     irreversibleSection(report),
+    trafficSection(report),
+    measuredSection(report),
     gatesSection(report),
     approvalsSection(report),
     stagesSection(report),
     consequencesSection(report),
     interruptionsSection(report),
+    guardSection(report),
   ]
   return `${sections.filter(section => section !== '').join('\n\n')}\n`
-}
-
-const OUTCOMES: Readonly<Record<Report['outcome'], string>> = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  partial: 'is done in part',
-  cancelled: 'was cancelled',
-  'rolled-back': 'was rolled back',
-  running: 'is running',
-  waiting: 'is waiting',
-  interrupted: 'was interrupted and can be resumed',
 }
 
 function heading(report: Report): string {
@@ -82,13 +92,6 @@ function failureText(failure: Failure): readonly string[] {
   ]
 }
 
-/** A fence that is longer than any in the text. */
-function fenced(lines: readonly string[]): readonly string[] {
-  const longest = Math.max(2, ...lines.map(line => /`*/.exec(line.trimStart())![0].length))
-  const fence = '`'.repeat(longest + 1)
-  return [`${fence}text`, ...lines, fence]
-}
-
 function rollbackSection(report: Report): string {
   if (report.rolledBack.length === 0) return ''
   const titles = titlesOf(report)
@@ -133,28 +136,52 @@ function consequencesSection({ consequences }: Report): string {
 
 function becauseText(because: string): string {
   if (because === 'only') return 'by `--only`'
-  if (because === 'cancel') return 'because the run was cancelled'
-  if (because === 'person') return 'because a rollback was asked for'
-  return `because ${code(because)} failed`
+  const [before, node, after] = becauseWords(because)
+  return node === null ? before : `${before}${code(node)}${after}`
 }
 
 // ── what was done ───────────────────────────────────────────────────────────────────────────────
+
+/** Verdicts that are to be seen at once. */
+const MARKED: ReadonlySet<string> = new Set(['failed', 'warning'])
 
 function gatesSection({ gates }: Report): string {
   if (gates.length === 0) return ''
   const rows = gates.map(gate => [
     text(gate.name),
-    verdict(gate),
+    MARKED.has(gateVerdict(gate)) ? `**${gateVerdict(gate)}**` : gateVerdict(gate),
     text(gate.summary ?? ''),
     gate.required ? 'yes' : 'no',
   ])
   return section('Gates', table(['Gate', 'Verdict', 'Figure', 'Required'], rows))
 }
 
-function verdict({ passed, required }: ReportGate): string {
-  if (passed === null) return 'none'
-  if (passed) return 'passed'
-  return required ? '**failed**' : '**warning**'
+function trafficSection({ traffic }: Report): string {
+  if (traffic.length === 0) return ''
+  const rows = traffic.map(moment => [
+    renderTime(moment.at),
+    text(`${moment.environment}/${moment.component}`),
+    text(trafficText(moment)),
+  ])
+  return section('Traffic', table(['When', 'Component', 'Requests'], rows))
+}
+
+function measuredSection({ analyses }: Report): string {
+  if (analyses.length === 0) return ''
+  const parts = analyses.map(analysis => {
+    const rows = analysis.measures.map(measure => [
+      text(targetText(measure)),
+      text(measure.name),
+      text(measure.expected),
+      text(valueText(measure.last, measure)),
+      measure.requests === null ? '' : String(measure.requests),
+      measure.verdict === 'fail' ? `**${VERDICTS.fail}**` : VERDICTS[measure.verdict],
+    ])
+    const head = `### ${text(analysis.title)}: ${analysisText(analysis)}`
+    const columns = ['Of', 'Metric', 'Expected', 'Last', 'Requests', 'Verdict']
+    return rows.length === 0 ? head : `${head}\n\n${table(columns, rows)}`
+  })
+  return section('Measurements', parts.join('\n\n'))
 }
 
 function approvalsSection({ approvals }: Report): string {
@@ -185,11 +212,7 @@ function stageText(stage: ReportStage): string {
       String(node.attempts),
       node.startedAt === null ? '' : renderTime(node.startedAt),
       duration(node.duration),
-      text(
-        [node.warning, node.summary === node.warning ? null : node.summary]
-          .filter(note => note !== null)
-          .join('; '),
-      ),
+      text(nodeNotes(node)),
     ])
   const head = `### ${text(stage.name)}: ${stage.outcome}${took}`
   return rows.length === 0
@@ -197,14 +220,8 @@ function stageText(stage: ReportStage): string {
     : `${head}\n\n${table(['What', 'Outcome', 'Attempts', 'Started', 'Took', 'Said'], rows)}`
 }
 
-/** A node that succeeded without having been started, in no time and without a word, only stood for others. */
-const hasSomethingToSay = (node: ReportNode): boolean =>
-  node.outcome !== 'succeeded' || node.attempts > 0 || node.duration !== 0 || node.summary !== null
-
-function outcomeText(node: ReportNode): string {
-  if (node.outcome === 'failed') return '**failed**'
-  return node.warning !== null && node.outcome === 'succeeded' ? 'warning' : node.outcome
-}
+const outcomeText = (node: ReportNode): string =>
+  node.outcome === 'failed' ? '**failed**' : nodeOutcome(node)
 
 function interruptionsSection({ interruptions, stops }: Report): string {
   const lines = [
@@ -220,43 +237,9 @@ function interruptionsSection({ interruptions, stops }: Report): string {
   return lines.length === 0 ? '' : section('Interruptions', lines.map(({ line }) => line).join('\n'))
 }
 
-const WHYS = {
-  crashed: 'last heard of a runner that did not end in order',
-  interrupted: 'the runner left, interrupted',
-  waiting: 'the runner left, since the run only waited',
-} as const
-
 // ── Markdown ────────────────────────────────────────────────────────────────────────────────────
-
-const section = (title: string, body: string): string => `## ${title}\n\n${body}`
 
 const duration = (millis: number | null): string => (millis === null ? '' : renderDuration(millis))
 
 const titlesOf = (report: Report): ReadonlyMap<string, string> =>
   new Map(report.stages.flatMap(({ nodes }) => nodes.map(({ key, title }) => [key, title] as const)))
-
-/** One line of foreign text, with everything escaped that Markdown or HTML would read. */
-export const text = (foreign: string): string =>
-  plainLines(foreign)
-    .join(' ')
-    .replace(/[\\`*_[\]<>|#~&]/g, character =>
-      character === '&' ? '&amp;' : character === '<' ? '&lt;' : `\\${character}`,
-    )
-
-/** Foreign text as code; backquotes in it end nothing. */
-function code(foreign: string): string {
-  const line = plain(foreign).replaceAll('|', '\\|')
-  const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map(run => run.length))
-  const fence = '`'.repeat(longest + 1)
-  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`
-}
-
-/** Columns are padded, so that the raw text is a table too. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map(row => row[i]!.length)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
-  return [line(head), `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`, ...rows.map(line)].join(
-    '\n',
-  )
-}

@@ -47,6 +47,7 @@ export function becauseWords(because: string): readonly [before: string, node: s
   if (because === 'only') return ['by --only', null, '']
   if (because === 'cancel') return ['because the run was cancelled', null, '']
   if (because === 'person') return ['because a rollback was asked for', null, '']
+  if (because === 'guard') return ['because the guard took the release back', null, '']
   return ['because ', because, ' failed']
 }
 

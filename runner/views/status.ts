@@ -12,6 +12,7 @@ import { renderDuration, renderTime } from './time-text.ts'
 import {
   approveCommands,
   becauseOf,
+  breachText,
   counted,
   countsText,
   failureLines,
@@ -24,6 +25,7 @@ import {
   tookText,
   uncertainCommands,
   untilText,
+  validationLines,
   waitsFor,
   wantedPeople,
 } from './words.ts'
@@ -218,7 +220,11 @@ function oneRollback(state: RunViewState, group: GroupView, paint: Painter): rea
   const failed = group.nodes.filter(({ status }) => status.type === 'failed')
   const open = counts.pending + counts.active
   const text = `${counts.succeeded} of ${counts.total} taken back${open > 0 ? `, ${open} to go` : ''}`
+  const { breach, validated } = rollback
   return [
+    ...(breach === null
+      ? []
+      : [`${paint.red(MARKS.failed)} ${paint.bold(breachText(breach))}: the root cause`]),
     `${paint.cyan(MARKS.undone)} rollback ${rollback.number}, ${becauseOf(state, rollback.because)}: ${text}`,
     ...failed.map(node => {
       const reason = node.status.type === 'failed' ? firstLine(node.status.failure.message) : ''
@@ -228,6 +234,7 @@ function oneRollback(state: RunViewState, group: GroupView, paint: Painter): rea
       const kept = state.nodes.get(node)
       return `  ${paint.yellow(MARKS.warned)} ${kept === undefined ? plain(node) : placeOf(kept)} stays: ${firstLine(reason)}`
     }),
+    ...(validated === null ? [] : validationLines(validated, paint).map(line => `  ${line}`)),
   ]
 }
 

@@ -3,7 +3,10 @@
  *
  * Boundary: pure; one line of text each, coloured by the painter that is handed in.
  */
+import type { RollbackStrategy } from '../../src/plan/plan.ts'
 import type { Failure } from '../../src/run/events.ts'
+import type { GuardBreach } from '../../src/run/guard-record.ts'
+import type { Validation } from '../../src/run/validation.ts'
 import {
   blockersOf,
   type Counts,
@@ -67,6 +70,7 @@ export function becauseOf(state: RunViewState, because: string): string {
   if (because === 'only') return 'left out by --only'
   if (because === 'cancel') return 'because the run was cancelled'
   if (because === 'person') return 'because a rollback was asked for'
+  if (because === 'guard') return 'because the guard took the release back'
   const node = state.nodes.get(because)
   return node === undefined ? `because of ${plain(because)}` : `because ${placeOf(node)} failed`
 }
@@ -173,4 +177,30 @@ export function countsText(counts: Readonly<Counts>): string {
   if (counts.skipped > 0) parts.push(`${counts.skipped} skipped`)
   if (counts.warned > 0) parts.push(counted(counts.warned, 'warning'))
   return parts.join(', ')
+}
+
+/** In which order a rollback goes, as the end of a sentence. */
+export const ORDERS: Readonly<Record<RollbackStrategy, string>> = {
+  'service-by-service': 'newest first',
+  staged: 'environment by environment, the last one first',
+  immediate: 'all traffic first, then everything at once',
+}
+
+/** Why the guard took a release back: `order-service 3.0.0 in production: error rate 40% is not at most 5%, …`. */
+export const breachText = ({ component, version, environment, reason }: GuardBreach): string =>
+  `${plain(component)} ${plain(version)} in ${plain(environment)}: ${plain(reason)}`
+
+/** What was done after a rollback, and what is still not as it should be. */
+export function validationLines({ components, recoveries }: Validation, paint: Painter): readonly string[] {
+  const mended = recoveries.map(({ name, component, environment, problem, outcome, detail }) => {
+    const mark = outcome === 'failed' ? paint.red(MARKS.failed) : paint.yellow(MARKS.warned)
+    return `${mark} ${name}: ${plain(component)} in ${plain(environment)}, since ${firstLine(problem)}: ${firstLine(detail)}`
+  })
+  const wrong = components
+    .filter(({ ok }) => !ok)
+    .map(
+      ({ component, environment, differs }) =>
+        `${paint.red(MARKS.failed)} ${plain(component)} in ${plain(environment)} is not as it was: ${firstLine(differs.join('; '))}`,
+    )
+  return [...mended, ...wrong]
 }

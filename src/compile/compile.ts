@@ -25,7 +25,8 @@ import { type ResolvedComponent, readVersion, resolveComponents } from './compon
 import { CompileContext, isSecret } from './context.ts'
 import type { ComponentFact } from './deploy.ts'
 import { checkHttpGates } from './gates.ts'
-import { lowerStages } from './lower.ts'
+import { lowerGuard } from './guard.ts'
+import { Lowering, lowerStages } from './lower.ts'
 import { analysesOf, secretsOfAnalysis } from './metrics.ts'
 import { checkNames, flatten } from './names.ts'
 import { checkOptions } from './options.ts'
@@ -105,6 +106,7 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const target = { components: byName, facts: facts.components, live: facts.live, sites }
   const { nodes, positions } = lowerStages(stages, target, context)
   checkHttpGates(model, context)
+  const guard = model.guard === null ? null : lowerGuard(new Lowering(target, context), model.guard, resolved)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)
   const secrets = secretsOf(model, context)
   const diagnostics = [...context.diagnostics, ...facts.diagnostics]
@@ -121,6 +123,8 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
     bundle: facts.bundle,
     params: Object.fromEntries(context.params),
     policy,
+    ...(model.rollback === null ? {} : { rollback: model.rollback }),
+    ...(guard === null ? {} : { guard }),
     concurrency: resolved.concurrency,
     components: resolved.components.map(component => planComponent(component, facts)),
     environments: resolved.sites.map(site => planEnvironment(site, model)),
@@ -189,6 +193,7 @@ function secretsOf(model: ReleaseModel, context: CompileContext): readonly Secre
     ...model.secrets,
     ...model.components.flatMap(component => Object.values(component.env)),
     ...model.stages.flatMap(stage => flatten(stage.items)).flatMap(secretsIn),
+    ...secretsOfAnalysis({ metrics: (model.guard?.triggers ?? []).map(({ metric }) => metric) }),
   ]
   for (const secret of used.filter(isSecret)) {
     const first = byName.get(secret.name)

@@ -137,7 +137,7 @@ function uniqueName(model: MetricModel, expected: PlanExpectation, names: Set<st
 }
 
 /** As the team says; null: it does not. */
-function requestsOf(context: CompileContext, model: MetricModel): number | null {
+export function requestsOf(context: CompileContext, model: MetricModel): number | null {
   if (model.minRequests === null) return null
   const count = context.value(model.minRequests)
   if (Number.isInteger(count) && count >= 0) return count
@@ -151,7 +151,7 @@ function requestsOf(context: CompileContext, model: MetricModel): number | null 
 }
 
 /** So many that one bad answer alone is within a threshold of that share; a hundred are enough for any. */
-function requestsWanted(model: MetricModel, expected: PlanExpectation): number {
+export function requestsWanted(model: MetricModel, expected: PlanExpectation): number {
   if (model.unit !== 'ratio' || model.measure.kind === 'mismatch') return 0
   if (expected.kind !== 'condition' || expected.condition.kind === 'within') return 0
   const { kind, threshold } = expected.condition
@@ -159,7 +159,7 @@ function requestsWanted(model: MetricModel, expected: PlanExpectation): number {
   return allowed <= 0 ? ENOUGH_REQUESTS : Math.min(ENOUGH_REQUESTS, Math.ceil(1 / allowed))
 }
 
-function lowerExpectation(context: CompileContext, model: MetricModel): PlanExpectation {
+export function lowerExpectation(context: CompileContext, model: MetricModel): PlanExpectation {
   const { expected } = model
   switch (expected.kind) {
     case 'below':
@@ -245,7 +245,11 @@ function shareOf(context: CompileContext, value: Value<number | string>, model: 
   return 0
 }
 
-function lowerMeasure(lowering: Lowering, measure: MeasureModel, at: CallSite): PlanMeasure {
+export function lowerMeasure(
+  lowering: Pick<Lowering, 'context' | 'command'>,
+  measure: MeasureModel,
+  at: CallSite,
+): PlanMeasure {
   switch (measure.kind) {
     case 'json':
       return { ...measure, url: envValue(measure.url) }
@@ -269,16 +273,16 @@ function lowerMeasure(lowering: Lowering, measure: MeasureModel, at: CallSite): 
 const envValue = (value: string | { readonly name: string }): EnvValue =>
   typeof value === 'string' ? { value } : { secret: value.name }
 
-const providerOf = (provider: ProviderModel | null): PlanProvider =>
+export const providerOf = (provider: ProviderModel | null): PlanProvider =>
   provider === null
     ? { kind: 'router' }
     : { kind: 'prometheus', url: envValue(provider.url), queries: provider.queries }
 
 /** A router that keeps no histogram cannot say how long most answers took. */
-function checkMeasurable(
+export function checkMeasurable(
   context: CompileContext,
-  metric: PlanMetric,
-  { model, watch }: { readonly model: MetricModel; readonly watch: Watch },
+  metric: Pick<PlanMetric, 'provider' | 'measure'>,
+  { model, watch }: { readonly model: MetricModel; readonly watch: Pick<Watch, 'environment'> },
 ): void {
   const router = routerOf(watch.environment)
   const able = ROUTER_CAPABILITIES[router.kind]
@@ -295,8 +299,8 @@ function checkMeasurable(
 }
 
 /** Every secret that a metric's sources refer to. */
-export const secretsOfAnalysis = (analysis: AnalysisModel): readonly unknown[] =>
-  analysis.metrics
+export const secretsOfAnalysis = ({ metrics }: Pick<AnalysisModel, 'metrics'>): readonly unknown[] =>
+  metrics
     .flatMap(({ measure, provider }) => [measure.kind === 'json' ? measure.url : null, provider?.url])
     .filter(isSecret)
 

@@ -9,6 +9,23 @@ import type { CompileContext } from './context.ts'
 export function checkOptions(model: ReleaseModel, context: CompileContext): void {
   checkTargetDate(model, context)
   checkConcurrency(model, context)
+  checkRollback(model, context)
+}
+
+/** A policy that takes nothing back has no order to do it in. */
+function checkRollback({ rollback, onFailure, at }: ReleaseModel, context: CompileContext): void {
+  const known = ['service-by-service', 'staged', 'immediate']
+  if (rollback === null || (known.includes(rollback) && onFailure !== 'stop')) return
+  context.report({
+    code: 'not-a-rollback',
+    message: known.includes(rollback)
+      ? `a rollback in the order "${rollback}" is asked for, and the policy "stop" takes nothing back`
+      : `a rollback in the order ${JSON.stringify(rollback)} is asked for, and there is none`,
+    hint: known.includes(rollback)
+      ? "Leave it out, or write .onFailure('rollback-all', …)."
+      : `There are ${known.map(name => `'${name}'`).join(', ')}.`,
+    at,
+  })
 }
 
 /** ISO dates only, so that a plan means the same day everywhere. */

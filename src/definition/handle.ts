@@ -25,6 +25,7 @@ import type {
   RouterModel,
   SecretModel,
   StrategyModel,
+  TriggerModel,
 } from './model.ts'
 import { brand } from './model.ts'
 
@@ -58,6 +59,7 @@ interface Models {
   router: RouterModel
   secret: SecretModel
   strategy: StrategyModel
+  trigger: TriggerModel
 }
 
 export type HandleKind = keyof Models
@@ -113,6 +115,7 @@ const maker: { readonly [Kind in HandleKind]: string } = {
   router: 'haproxy()',
   secret: 'secret()',
   strategy: 'rolling(), canary(), blueGreen(), abTest(), mirror() or allAtOnce()',
+  trigger: 'trigger()',
 }
 
 /** Freezes plain data to its last part; functions and what is frozen already are left as they are. */

@@ -6,8 +6,10 @@
  * here: the compiler reads it and says what is wrong with it, all at once.
  */
 
+import type { GuardModel, RollbackStrategyName } from './guard-model.ts'
 import type { AnalysisModel, ProviderModel, StrategyModel } from './strategy-model.ts'
 
+export type * from './guard-model.ts'
 export type * from './strategy-model.ts'
 
 /** Where in the team's code something was asked for: V8's stack text, mapped to the source by the loader. */
@@ -309,6 +311,10 @@ export interface ReleaseModel {
   readonly approvers: string | Readonly<Record<string, readonly ApproverModel[]>> | null
   readonly stages: readonly StageModel[]
   readonly onFailure: FailurePolicyName | null
+  /** How a failure's rollback goes; null: service by service. */
+  readonly rollback: RollbackStrategyName | null
+  /** What is watched after the release; null: nothing is. */
+  readonly guard: GuardModel | null
   /** How many effects may be in flight at once; null: the product's default. */
   readonly concurrency: number | null
   readonly at: CallSite

@@ -10,8 +10,16 @@
  */
 import { callSite } from './call-site.ts'
 import type { Component } from './component.ts'
+import { type GuardOptions, guardModel } from './guard.ts'
 import { copyOf, freeze, type Handle, model, modelIn, requireModel } from './handle.ts'
-import type { ApproverModel, CallSite, FailurePolicyName, ReleaseModel, StageModel } from './model.ts'
+import type {
+  ApproverModel,
+  CallSite,
+  FailurePolicyName,
+  ReleaseModel,
+  RollbackStrategyName,
+  StageModel,
+} from './model.ts'
 import { brand } from './model.ts'
 import type { Beyond, Ended, GivenAfter, Seen, WaitedBy } from './outputs.ts'
 import type { Param } from './param.ts'
@@ -139,7 +147,45 @@ export interface Release<in out Of extends Shape = Shape, in out Stages extends 
    *   .stage('settle', s => s.wait('1m'))
    *   .onFailure('rollback-all')
    */
-  onFailure<const Policy extends string = FailurePolicy>(policy: PolicyOf<Policy>): Release<Of, Stages>
+  onFailure<const Policy extends string = FailurePolicy>(
+    policy: PolicyOf<Policy>,
+    options?: RollbackOptions,
+  ): Release<Of, Stages>
+
+  /**
+   * Says what is watched after the release, and when it is taken back. `release watch RUN --guard` watches, also hours
+   * later and from another process; it goes by the plan that the run was made from.
+   *
+   * @example
+   * import { errorRate, latency, release, trigger } from 'release-as-code'
+   *
+   * export default release('phoenix', { version: '3.0.0' })
+   *   .stage('settle', s => s.wait('1m'))
+   *   .guard({
+   *     for: '24h',
+   *     every: '30s',
+   *     triggers: [
+   *       trigger(errorRate().above('5%'), { period: '2m', breaches: 3 }),
+   *       trigger(latency('p95').above('2s'), { period: '5m', breaches: 3 }),
+   *     ],
+   *   })
+   */
+  guard(options: GuardOptions): Release<Of, Stages>
+}
+
+/**
+ * In which order a rollback takes back what was done.
+ *
+ * - `service-by-service`: dependants first, along the graph, the newest first.
+ * - `staged`: environment by environment, the last one first; the next only when what runs in it was found to be as it was.
+ * - `immediate`: all traffic first, then everything at once.
+ */
+export type RollbackStrategy = RollbackStrategyName
+
+/** How a failure's rollback goes. */
+export interface RollbackOptions {
+  /** In which order; `'service-by-service'` if left out. */
+  readonly rollback?: RollbackStrategy
 }
 
 interface Options {
@@ -175,8 +221,12 @@ class ReleaseBuilder {
     return new ReleaseBuilder({ ...this[model], stages })
   }
 
-  onFailure(policy: FailurePolicyName): ReleaseBuilder {
-    return new ReleaseBuilder({ ...this[model], onFailure: policy })
+  onFailure(policy: FailurePolicyName, options: RollbackOptions = {}): ReleaseBuilder {
+    return new ReleaseBuilder({ ...this[model], onFailure: policy, rollback: options.rollback ?? null })
+  }
+
+  guard(options: GuardOptions): ReleaseBuilder {
+    return new ReleaseBuilder({ ...this[model], guard: guardModel(options, callSite(this.guard)) })
   }
 }
 
@@ -217,6 +267,8 @@ export function release<
     approvers: copyOf(options.approvers ?? null),
     stages: [],
     onFailure: null,
+    rollback: null,
+    guard: null,
     concurrency: options.concurrency ?? null,
     at: callSite(release),
   }

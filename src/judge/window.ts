@@ -8,6 +8,7 @@
  *  WI1. A trigger fires on what was measured, never on what was not: a gap breaches only where `noData` is `fail`.
  *  WI2. It fires at the first moment at which its rule holds, whether or not anybody looked then.
  *  WI3. After it has fired it stays still until its cooldown is over, and what was measured before that is forgotten.
+ *  WI4. A mean of measurements that say on how many requests they rest is weighted by these: exact for a share of requests.
  */
 
 import type { NoData } from './analysis.ts'
@@ -39,6 +40,8 @@ export interface Trigger extends Expectation {
   readonly cooldown?: number
   /** fail: a gap breaches. hold: a gap changes nothing. ignore: a gap is as good as a value that is right. Left out: hold. */
   readonly noData?: NoData
+  /** What rests on fewer requests, a period or a measurement, is a gap. Left out: 0. */
+  readonly minRequests?: number
 }
 
 /** When a trigger is looked at, in milliseconds since 1970. */
@@ -160,11 +163,19 @@ function told(trigger: Trigger, needed: number, { breaches, fired, last }: Tally
 const kindOfGap = { fail: 'breached', hold: 'unknown', ignore: 'met' } as const
 
 function pointOf(trigger: Trigger, measurement: Measurement): Point {
-  const { kind, text } = judgeMeasurement(trigger, measurement)
   const { at } = measurement
+  if (isThin(trigger, measurement)) {
+    const text = `${trigger.measure} rests on ${countOf(measurement.requests ?? 0, 'request')}, and ${trigger.minRequests ?? 0} are asked for`
+    return { at, kind: kindOfGap[trigger.noData ?? 'hold'], text }
+  }
+  const { kind, text } = judgeMeasurement(trigger, measurement)
   if (kind === 'breached' || kind === 'met') return { at, kind, text }
   return { at, kind: kindOfGap[trigger.noData ?? 'hold'], text }
 }
+
+/** It rests on fewer requests than it takes to say anything. */
+const isThin = ({ minRequests = 0 }: Trigger, { value, requests }: Measurement): boolean =>
+  value !== null && requests !== undefined && requests < minRequests
 
 type Periods = Extract<Window, { kind: 'periods' }>
 
@@ -195,19 +206,37 @@ function breachedEarly(trigger: Trigger, window: Periods, part: readonly Measure
   for (const measurement of part) {
     so = aggregated(window, so === null ? [measurement] : [so, measurement], measurement.at)
     const point = pointOf(trigger, so)
-    if (so.value !== null && point.kind === 'breached') return point
+    if (so.value !== null && !isThin(trigger, so) && point.kind === 'breached') return point
   }
   return null
 }
 
 function aggregated({ aggregate }: Periods, part: readonly Measurement[], at: number): Measurement {
   const values = valuesOf(part)
+  const measured = part.filter(each => valuesOf([each]).length === 1)
+  const requests = measured.map(each => each.requests)
   const baselines = part.flatMap(({ baseline }) => (typeof baseline === 'number' ? [baseline] : []))
   return {
     at,
-    value: values.length === 0 ? null : aggregateOf(aggregate, values),
+    value: values.length === 0 ? null : (weightedMean(aggregate, measured) ?? aggregateOf(aggregate, values)),
+    ...(requests.length > 0 && requests.every(count => count !== undefined)
+      ? { requests: requests.reduce((sum, count) => sum + count, 0) }
+      : {}),
     baseline: baselines.length === 0 ? null : aggregateOf(aggregate, baselines),
   }
+}
+
+/** WI4; null: there is nothing to weigh by. */
+function weightedMean(aggregate: Aggregate, measured: readonly Measurement[]): number | null {
+  if (aggregate !== 'mean' || measured.length === 0) return null
+  let weight = 0
+  let sum = 0
+  for (const { value, requests } of measured) {
+    if (requests === undefined || value === null) return null
+    weight += requests
+    sum += value * requests
+  }
+  return weight === 0 ? null : sum / weight
 }
 
 function aggregateOf(aggregate: Aggregate, values: readonly number[]): number {

@@ -10,9 +10,11 @@
  *  P4. Paths are relative to the project's folder; a secret is a reference, never a value.
  */
 import type { Span } from '../diagnostic.ts'
+import type { PlanGuard } from './guard.ts'
 import type { MeasureTarget, PlanMetric } from './metric.ts'
 import type { PlanRouter, Traffic } from './traffic.ts'
 
+export type * from './guard.ts'
 export type * from './metric.ts'
 export * from './traffic.ts'
 
@@ -27,6 +29,12 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** What happens to the rest of a release when something in it has failed. */
 export type FailurePolicy = 'stop' | 'rollback-all' | 'rollback-dependents' | 'continue-partial'
 
+/**
+ * In which order things are taken back. service-by-service: dependants first, along the graph. staged: environment by
+ * environment, the last first, each validated before the next. immediate: all traffic first, then everything at once.
+ */
+export type RollbackStrategy = 'service-by-service' | 'staged' | 'immediate'
+
 /** The current version of the plan's format. A reader upgrades older ones and refuses newer ones. */
 export const PLAN_FORMAT = 1
 
@@ -37,6 +45,10 @@ export interface Plan {
   readonly bundle: Sha256
   readonly params: Readonly<Record<string, Json>>
   readonly policy: FailurePolicy
+  /** How a failure's rollback goes; left out: service by service. */
+  readonly rollback?: RollbackStrategy
+  /** What is watched after the release, and when it is taken back; left out: nothing is. */
+  readonly guard?: PlanGuard
   /** How many effects may be in flight at once. */
   readonly concurrency: number
   readonly components: readonly PlanComponent[]

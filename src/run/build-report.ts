@@ -5,6 +5,7 @@
  */
 import type { Plan, PlanNode } from '../plan/plan.ts'
 import type { RunEvent } from './events.ts'
+import type { GuardSummary } from './guard-record.ts'
 import {
   type NodeStanding,
   REPORT_FORMAT,
@@ -17,9 +18,17 @@ import {
   type ReportUndone,
 } from './report.ts'
 import { foldReport, type ReportFold, type Track } from './report-fold.ts'
+import { rollbacksIn } from './report-rollbacks.ts'
 
-/** What the events say of the run, in the plan's words. `events` is the whole journal, oldest first. */
-export function buildReport(plan: Plan, events: readonly RunEvent[]): Report {
+/**
+ * What the events say of the run, in the plan's words. `events` is the whole journal, oldest first; `guards` is what was
+ * watched after it.
+ */
+export function buildReport(
+  plan: Plan,
+  events: readonly RunEvent[],
+  guards: readonly GuardSummary[] = [],
+): Report {
   const fold = foldReport(plan, events)
   return {
     format: REPORT_FORMAT,
@@ -42,6 +51,8 @@ export function buildReport(plan: Plan, events: readonly RunEvent[]): Report {
     consequences: consequencesOf(fold),
     rolledBack: fold.rollbacks.map(undoneReport),
     notRolledBack: notRolledBackOf(fold),
+    ...rollbacksIn(events),
+    ...(guards.length === 0 ? {} : { guards }),
     irreversible: irreversibleOf(fold),
     interruptions: fold.interruptions,
     stops: fold.stops,

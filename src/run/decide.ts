@@ -12,14 +12,16 @@
  *  C3. A run is finished only when nothing is in flight and every rollback owed has been planned and has ended.
  */
 import { isApproved } from './approvals.ts'
-import type { Outcome, RollbackScope, Unstamped } from './events.ts'
-import { fallingWith, isOf, judgeFailure, matesOf } from './policy.ts'
-import { computeRollback } from './rollback.ts'
+import { haltingFailures, haltScope, nextStage, outcomeOf, plannedRollback } from './decide-rollback.ts'
+import type { Outcome, Unstamped } from './events.ts'
+import { isAskedFor } from './evolve.ts'
+import { isOf } from './policy.ts'
 import {
   type Containment,
   isEnded,
   isFree,
   isWatching,
+  type RollbackState,
   type RunState,
   setInFlight,
   type Work,
@@ -44,6 +46,8 @@ export type Command =
       readonly until: number
       readonly events: readonly Unstamped[]
     }
+  /** See what runs now that a rollback has ended: its outcome is `rollback-finished`. */
+  | { readonly type: 'validate'; readonly rollback: RollbackState }
   /** Stop what runs: its outcome is `node-cancelled`. */
   | { readonly type: 'cancel'; readonly work: Work }
   /** Nothing can go on before a person speaks or a time comes. `until`: the earliest such time. */
@@ -57,7 +61,7 @@ export function decide(state: RunState, now: number): readonly Command[] {
   if (state.phase === 'finished') return [{ type: 'finished', outcome: state.outcome! }]
   const facts = duties(state)
   if (facts.length > 0) return [{ type: 'record', events: facts }]
-  const commands = [...hold(state), ...revive(state, now), ...launch(state, now)]
+  const commands = [...validations(state), ...hold(state), ...revive(state, now), ...launch(state, now)]
   if (commands.length > 0) return commands
   return rest(state)
 }
@@ -103,15 +107,14 @@ const succeeded = (
 function containmentsDue(state: RunState): Unstamped[] {
   if (state.halt?.policy === 'rollback-all') return []
   const due = state.toContain.filter(c => !isBusy(state, c))
-  return due
-    .slice(0, 1)
-    .map(containment => plannedRollback(state, scopeOf(containment), containment.cause, [containment.cause]))
+  return due.slice(0, 1).map(containment =>
+    plannedRollback(state, {
+      scope: { kind: 'components', components: containment.components },
+      because: containment.cause,
+      including: [containment.cause],
+    }),
+  )
 }
-
-const scopeOf = (containment: Containment): RollbackScope => ({
-  kind: 'components',
-  components: containment.components,
-})
 
 const isBusy = (state: RunState, containment: Containment): boolean =>
   [...state.active].some(
@@ -121,20 +124,21 @@ const isBusy = (state: RunState, containment: Containment): boolean =>
       containment.components.includes(work.node.component),
   )
 
-function plannedRollback(
-  state: RunState,
-  scope: RollbackScope,
-  because: string,
-  including: readonly string[],
-): Unstamped {
-  const { rollback, nodes, kept } = computeRollback(state, { scope, including })
-  return { type: 'rollback-planned', rollback, because, scope, nodes, kept }
-}
-
 function rollbacksDone(state: RunState): Unstamped[] {
+  if (state.validates) return []
   return state.rollbacks
     .filter(rollback => rollback.left === 0 && !rollback.finished)
     .map(rollback => ({ type: 'rollback-finished', rollback: rollback.number }))
+}
+
+/** Where somebody can see what runs, a rollback ends with what is found. */
+function validations(state: RunState): Command[] {
+  if (!state.validates || state.stop === 'interrupt' || state.aborted) return []
+  const due = state.rollbacks.filter(
+    ({ left, finished, validating }) => left === 0 && !finished && !validating,
+  )
+  for (const rollback of due) rollback.validating = true
+  return due.map(rollback => ({ type: 'validate', rollback }))
 }
 
 /** What is not in flight although it is under way: after a crash, or because its time has come. */
@@ -307,6 +311,7 @@ const wait = (state: RunState, work: Work, what: 'person' | 'time', until: numbe
 
 /** Whether anything is in flight whose end is to be waited for. */
 function isInFlight(state: RunState): boolean {
+  if (state.rollbacks.some(({ validating }) => validating)) return true
   for (const work of state.active) {
     if (work.inFlight && (work.status.type === 'running' || state.cancelling.has(work))) return true
   }
@@ -333,17 +338,24 @@ function rest(state: RunState): readonly Command[] {
 
 function halted(state: RunState): readonly Command[] {
   const halt = state.halt!
-  if (halt.cause === 'person') return finish(state, rolledBack(state))
-  if (halt.policy === 'stop' || halt.planned) {
-    return decideTraffic(state, halt.cause) ?? finish(state, 'failed')
+  if (isAskedFor(halt.cause)) {
+    const next = nextStage(state, halt.cause, [])
+    return next === null ? finish(state, outcomeOf(state, halt.cause)) : [{ type: 'record', events: [next] }]
   }
   const failed = haltingFailures(state)
-  const event = plannedRollback(
-    state,
-    haltScope(state, failed),
-    halt.cause,
-    failed.map(work => work.key),
-  )
+  const including = failed.map(work => work.key)
+  if (halt.policy === 'stop' || halt.planned) {
+    const next = nextStage(state, halt.cause, including)
+    if (next !== null) return [{ type: 'record', events: [next] }]
+    return decideTraffic(state, halt.cause) ?? finish(state, 'failed')
+  }
+  const strategy = state.plan.rollback
+  const event = plannedRollback(state, {
+    scope: haltScope(state, failed),
+    because: halt.cause,
+    including,
+    strategy,
+  })
   return [{ type: 'record', events: [event] }]
 }
 
@@ -351,31 +363,12 @@ function halted(state: RunState): readonly Command[] {
 function decideTraffic(state: RunState, because: string): readonly Command[] | null {
   const components = state.trafficTried ? [] : undecidedComponents(state)
   if (components.length === 0) return null
-  return [{ type: 'record', events: [plannedRollback(state, { kind: 'traffic', components }, because, [])] }]
-}
-
-/** A person's rollback is a success when nothing of what was to be taken back is left. */
-function rolledBack(state: RunState): Outcome {
-  const { scope } = state.rollbacks.findLast(rollback => rollback.because === 'person')!
-  return computeRollback(state, { scope }).nodes.length === 0 ? 'rolled-back' : 'failed'
-}
-
-/** What failed and asks for more than a stop: the halt's cause, and what was still running then and failed as well. */
-const haltingFailures = (state: RunState): readonly Work[] =>
-  [...state.works.values()].filter(work => {
-    if (work.rollback !== null || work.status.type !== 'failed') return false
-    const consequence = judgeFailure(state.plan, work.node)
-    return consequence.kind === 'halt' && consequence.policy !== 'stop'
-  })
-
-function haltScope(state: RunState, failed: readonly Work[]): RollbackScope {
-  if (state.halt!.policy === 'rollback-all') return { kind: 'all' }
-  const components = failed.flatMap(({ node }) => matesOf(state.plan, node))
-  return { kind: 'components', components: fallingWith(state.plan, components) }
+  const event = plannedRollback(state, { scope: { kind: 'traffic', components }, because })
+  return [{ type: 'record', events: [event] }]
 }
 
 function finish(state: RunState, outcome: Outcome): readonly Command[] {
-  const because = state.cause ?? (outcome === 'cancelled' ? 'cancel' : 'person')
+  const because = state.cause ?? (outcome === 'cancelled' ? 'cancel' : (state.halt?.cause ?? 'person'))
   const events: Unstamped[] = []
   for (const work of state.works.values()) {
     if (work.rollback === null && !isEnded(work.status)) {

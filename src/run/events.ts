@@ -6,7 +6,9 @@
  *
  * `at` is always milliseconds since 1970, read by the ground that recorded the event.
  */
-import type { Json, Sha256 } from '../plan/plan.ts'
+import type { Json, RollbackStrategy, Sha256 } from '../plan/plan.ts'
+import type { GuardBreach } from './guard-record.ts'
+import type { Validation } from './validation.ts'
 
 /** Why something failed, as data that can be written down. Never holds a secret's value. */
 export interface Failure {
@@ -125,14 +127,23 @@ export type RunEvent =
   | (At & {
       readonly type: 'rollback-planned'
       readonly rollback: number
-      /** The root cause's node, or `person` where somebody asked for it. */
+      /** The root cause's node, `person` where somebody asked for it, or `guard` where the watch after the release did. */
       readonly because: string
       readonly scope: RollbackScope
+      /** In which order; left out, as all journals of before: service by service. */
+      readonly strategy?: RollbackStrategy
+      /** What the guard had measured, and against which threshold; left out where it only decides what a dead runner left. */
+      readonly breach?: GuardBreach
       readonly nodes: readonly RollbackNode[]
       /** What was done and stays: each with the reason. */
       readonly kept: readonly { readonly node: string; readonly reason: string }[]
     })
-  | (At & { readonly type: 'rollback-finished'; readonly rollback: number })
+  | (At & {
+      readonly type: 'rollback-finished'
+      readonly rollback: number
+      /** What runs now, held against what should; left out where nobody looked. */
+      readonly validated?: Validation
+    })
   /** Nothing new starts from here on: the first Ctrl-C, or `release cancel`. */
   | (At & { readonly type: 'stop-asked'; readonly by: 'interrupt' | 'cancel'; readonly who: string })
   /** The runner leaves an unfinished run that can be resumed. */
@@ -149,7 +160,7 @@ export type RunEvent =
 
 export type RunEventType = RunEvent['type']
 
-/** succeeded: exit 0. failed: 1. partial: 5. cancelled: 1. rolled-back: a person asked for it and all is back, exit 0. */
+/** succeeded: exit 0. failed: 1. partial: 5. cancelled: 1. rolled-back: it was asked for after the release and all is back, exit 0. */
 export type Outcome = 'succeeded' | 'failed' | 'partial' | 'cancelled' | 'rolled-back'
 
 /**

@@ -81,8 +81,7 @@ export function evolve(state: RunState, event: RunEvent): RunState {
     case 'rollback-planned':
       return planRollback(state, event)
     case 'rollback-finished':
-      state.rollbacks.find(r => r.number === event.rollback)!.finished = true
-      return state
+      return finishRollback(state, event)
     case 'stop-asked':
       state.stop = event.by
       return state
@@ -123,6 +122,7 @@ function attach(state: RunState): RunState {
   // A Ctrl-C was meant for the runner that heard it, a cancel for the run.
   if (state.stop === 'interrupt') state.stop = null
   state.aborted = false
+  for (const rollback of state.rollbacks) rollback.validating = false
   for (const work of state.active) {
     setInFlight(state, work, false)
     if (work.status.type === 'running') work.interrupted = true
@@ -223,26 +223,40 @@ function planRollback(state: RunState, event: Extract<RunEvent, { type: 'rollbac
     number: event.rollback,
     because: event.because,
     scope: event.scope,
+    strategy: event.strategy ?? 'service-by-service',
     works,
     kept: event.kept,
     left: works.length,
+    validating: false,
     finished: false,
+    validated: null,
   }
   state.rollbacks.push(rollback)
   if (event.scope.kind === 'traffic') state.trafficTried = true
   if (state.halt?.cause === event.because) state.halt = { ...state.halt, planned: true }
   const planned = state.toContain.findIndex(c => c.cause === event.because)
   if (planned >= 0) state.toContain.splice(planned, 1)
-  if (event.because === 'person') reopenForPerson(state)
+  if (isAskedFor(event.because)) reopenFor(state, event.because)
   for (const work of works) if (work.open === 0) state.ready.push(work)
   return state
 }
 
-/** A person's rollback takes a run up again that had ended; nothing of the plan itself starts any more. */
-function reopenForPerson(state: RunState): void {
+/** Not a node of the plan, but somebody from outside wants it: a person, or the guard. */
+export const isAskedFor = (because: string): boolean => because === 'person' || because === 'guard'
+
+/** Such a rollback takes a run up again that had ended; nothing of the plan itself starts any more. */
+function reopenFor(state: RunState, because: string): void {
   state.phase = 'running'
   state.outcome = null
-  state.halt = { cause: 'person', policy: 'rollback-all', planned: true }
+  state.halt = { cause: because, policy: 'rollback-all', planned: true }
+}
+
+function finishRollback(state: RunState, event: Extract<RunEvent, { type: 'rollback-finished' }>): RunState {
+  const rollback = state.rollbacks.find(({ number }) => number === event.rollback)!
+  rollback.finished = true
+  rollback.validating = false
+  rollback.validated = event.validated ?? null
+  return state
 }
 
 function rollbackWork(state: RunState, number: number, node: RollbackNode, place: number): Work {

@@ -1,3 +1,9 @@
+/**
+ * The ports: everything the engine and the nodes' effects ask of the world.
+ *
+ * Role: contracts only. Each adapter in runner/ passes the contract suite of its port in test/contract.
+ * Boundary: data and functions; nothing here knows a node module, a file or a process.
+ */
 import type {
   EnvValue,
   LiveFact,
@@ -9,9 +15,11 @@ import type {
   Traffic,
 } from '../plan/plan.ts'
 import type { RunEvent, Unstamped } from './events.ts'
+import type { Recovery } from './recovery.ts'
 import type { Scrubber } from './scrub.ts'
 import type { Counters } from './traffic-ports.ts'
 
+export type * from './recovery.ts'
 export type * from './traffic-ports.ts'
 
 // ── the durable ground ──────────────────────────────────────────────────────────────────────────
@@ -234,6 +242,10 @@ export interface Platform {
   promote(promotion: Promotion, context: PlatformContext): Promise<Observed>
   counters(environment: string, component: string): Promise<readonly Counters[]>
   usage(environment: string, component: string): Promise<readonly Usage[]>
+  /** What it can do about a component that is not as it should be; left out: nothing but `converge`. */
+  readonly recoveries?: readonly Recovery[]
+  /** Who holds the component's lock now, without taking it; null: it is free. Left out: that cannot be told. */
+  owner?(environment: string, component: string): Promise<Holder | null>
 }
 
 // ── commands, secrets, people, messages ─────────────────────────────────────────────────────────

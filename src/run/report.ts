@@ -11,8 +11,11 @@
  *  R3. Whatever the run did and a rollback did not take back stands in `notRolledBack`, with the reason.
  */
 import type { Span } from '../diagnostic.ts'
-import type { Json, Millis, Sha256 } from '../plan/plan.ts'
+import type { Json, Millis, RollbackStrategy, Sha256 } from '../plan/plan.ts'
 import type { Failure, Outcome } from './events.ts'
+import type { Evidence, EvidenceSeries } from './evidence.ts'
+import type { GuardBreach, GuardSummary } from './guard-record.ts'
+import type { Validation } from './validation.ts'
 
 /** The current version of the report's format. */
 export const REPORT_FORMAT = 1
@@ -47,6 +50,10 @@ export interface Report {
   readonly consequences: readonly ReportConsequence[]
   readonly rolledBack: readonly ReportUndone[]
   readonly notRolledBack: readonly { readonly node: string; readonly reason: string }[]
+  /** Each rollback: why, in which order, and what ran afterwards. Left out where there was none. */
+  readonly rollbacks?: readonly ReportRollback[]
+  /** Each watch after the release: what it saw and did, oldest first. Left out where there was none. */
+  readonly guards?: readonly GuardSummary[]
   /** What the run did that nothing can take back, whether or not a rollback was wanted. */
   readonly irreversible: readonly { readonly node: string; readonly title: string; readonly reason: string }[]
   /** When nobody was running it, and why. */
@@ -193,6 +200,19 @@ export interface ReportUndone {
   readonly finishedAt: number | null
   readonly duration: Millis | null
   readonly failure?: Failure
+}
+
+export interface ReportRollback {
+  readonly number: number
+  /** The root cause's node, `person` or `guard`. */
+  readonly because: string
+  readonly strategy: RollbackStrategy
+  readonly plannedAt: number
+  readonly finishedAt: number | null
+  /** What runs, held against what should; null: nobody looked, or it has not finished. */
+  readonly validated: Validation | null
+  /** What the guard had measured. */
+  readonly breach: GuardBreach | null
 }
 
 export interface ReportInterruption {

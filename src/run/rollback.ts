@@ -4,9 +4,10 @@
  * A step that failed or was cut off may have had half of its effect, so its `undo` is called as well and has
  * to cope with that: the compensation is owed from the moment the effect may have begun (the saga rule).
  */
-import type { Undo } from '../plan/plan.ts'
+import type { RollbackStrategy, Undo } from '../plan/plan.ts'
 import type { RollbackNode, RollbackScope } from './events.ts'
 import { prefixOf } from './evolve.ts'
+import { immediateNodes, lastEnvironmentOf } from './rollback-order.ts'
 import { isEnded, type RunState, type Work } from './state.ts'
 import { undecidedWorks } from './traffic.ts'
 
@@ -14,6 +15,8 @@ const UNDOABLE: ReadonlySet<Undo['kind']> = new Set(['step', 'restore', 'traffic
 
 export interface RollbackPlan {
   readonly rollback: number
+  /** Left out: service by service. */
+  readonly strategy?: RollbackStrategy
   /** In the order in which they run, dependants first. */
   readonly nodes: readonly RollbackNode[]
   /** What was done and stays: each with the reason. */
@@ -24,33 +27,87 @@ export interface RollbackRequest {
   readonly scope: RollbackScope
   /** Nodes that are taken back although the scope does not name their component: the failed steps themselves. */
   readonly including?: readonly string[]
+  /** Left out: service by service. `staged` gives the nodes of the last environment that has any. */
+  readonly strategy?: RollbackStrategy | undefined
+  /** What cannot be taken back as the world is, by the node's key, each with the reason: it stays. */
+  readonly infeasible?: ReadonlyMap<string, string>
+  /** Left out: all is. For telling what a rollback after this one would take back. */
+  readonly isLeft?: (work: Work) => boolean
 }
 
 /** What would be taken back now; changes nothing. Used by the engine and by `rollback --dry-run`. */
 export function computeRollback(state: RunState, request: RollbackRequest): RollbackPlan {
+  const { strategy, infeasible } = request
   const rollback = state.rollbacks.length + 1
   const prefix = prefixOf(rollback)
   const inScope = scopeOf(state, request)
   const works = [...state.works.values()].filter(work => work.rollback === null)
-  const owed = works.filter(work => work.owed && inScope(work))
+  const owed = works.filter(work => work.owed && inScope(work) && (request.isLeft?.(work) ?? true))
   const pending = pendingUndos(state)
   const frozen = frozenBy(works, owed)
   const isUndoable = ({ key, node }: Work): boolean => UNDOABLE.has(node.undo.kind) && !pending.has(key)
-  const undoable = new Set(owed.filter(work => !frozen.has(work) && isUndoable(work)))
+  const feasible = (work: Work): boolean => !frozen.has(work) && infeasible?.get(work.key) === undefined
+  const all = owed.filter(work => feasible(work) && isUndoable(work))
+  const undoable = new Set(strategy === 'staged' ? lastEnvironmentOf(all, works) : all)
   const kept = owed.flatMap(work => {
     const by = frozen.get(work)
     if (by !== undefined)
       return [{ node: work.key, reason: `frozen: ${by} came after it and cannot be taken back` }]
-    return work.node.undo.kind === 'irreversible' ? [{ node: work.key, reason: work.node.undo.reason }] : []
+    if (work.node.undo.kind === 'irreversible') return [{ node: work.key, reason: work.node.undo.reason }]
+    const reason = infeasible?.get(work.key)
+    return reason === undefined ? [] : [{ node: work.key, reason }]
   })
-  const before = new Map<Work, ReadonlySet<string>>()
+  const order = { undoable, pending, before: new Map<Work, ReadonlySet<string>>(), prefix }
+  const reversed = works.reverse()
+  const nodes =
+    strategy === 'immediate'
+      ? immediateNodes(
+          reversed.filter(work => undoable.has(work)),
+          { prefix, pending },
+        )
+      : nodesAlongGraph(reversed, order)
+  return { rollback, ...(strategy === undefined ? {} : { strategy }), nodes, kept }
+}
+
+function nodesAlongGraph(
+  reversed: readonly Work[],
+  order: Order & { readonly before: Map<Work, ReadonlySet<string>> },
+): readonly RollbackNode[] {
   const nodes: RollbackNode[] = []
-  for (const work of works.reverse()) {
-    const tails = tailsOf(work, { undoable, pending, before, prefix })
-    before.set(work, tails)
-    if (undoable.has(work)) nodes.push({ key: prefix + work.key, undoes: work.key, after: [...tails] })
+  for (const work of reversed) {
+    const tails = tailsOf(work, order)
+    order.before.set(work, tails)
+    if (order.undoable.has(work))
+      nodes.push({ key: order.prefix + work.key, undoes: work.key, after: [...tails] })
   }
-  return { rollback, nodes, kept }
+  return nodes
+}
+
+/**
+ * All that a rollback of this strategy would take back, in its order: of a staged one, what each of its environments'
+ * rollbacks would, as long as the one before comes to its end.
+ */
+export function rollbackSteps(state: RunState, request: RollbackRequest): readonly RollbackPlan[] {
+  if (request.strategy !== 'staged') return [computeRollback(state, request)]
+  const steps: RollbackPlan[] = []
+  const done = new Set<string>()
+  for (;;) {
+    const isLeft = (work: Work): boolean => !done.has(work.key)
+    const { nodes, ...step } = computeRollback(state, { ...request, isLeft })
+    if (nodes.length === 0) return steps.length > 0 ? steps : [{ ...step, nodes }]
+    for (const { undoes } of nodes) done.add(undoes)
+    const rollback = step.rollback + steps.length
+    const renumbered = (key: string): string => prefixOf(rollback) + key.slice(prefixOf(step.rollback).length)
+    steps.push({
+      ...step,
+      rollback,
+      nodes: nodes.map(({ key, undoes, after }) => ({
+        key: renumbered(key),
+        undoes,
+        after: after.map(renumbered),
+      })),
+    })
+  }
 }
 
 /**
@@ -147,7 +204,7 @@ function scopeOf(state: RunState, request: RollbackRequest): (work: Work) => boo
     }
     case 'traffic': {
       const undecided = new Set(undecidedWorks(state))
-      return work => undecided.has(work)
+      return work => undecided.has(work) || including?.includes(work.key) === true
     }
     case 'to': {
       const target = state.works.get(scope.node)?.doneOrder ?? 0

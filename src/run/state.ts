@@ -17,11 +17,12 @@
  *  S3. A state belongs to one fold: `evolve` advances it in place, so that ten thousand nodes cost ten
  *      thousand steps and not their square. Nobody else holds it.
  */
-import type { FailurePolicy, Json, Plan, PlanNode } from '../plan/plan.ts'
+import type { FailurePolicy, Json, Plan, PlanNode, RollbackStrategy } from '../plan/plan.ts'
 import type { GivenApproval } from './approvals.ts'
 import type { Failure, Outcome, RollbackScope } from './events.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { type Selection, selectNodes } from './selection.ts'
+import type { Validation } from './validation.ts'
 
 export type Status =
   | { readonly type: 'pending' }
@@ -83,11 +84,16 @@ export interface RollbackState {
   readonly number: number
   readonly because: string
   readonly scope: RollbackScope
+  readonly strategy: RollbackStrategy
   readonly works: readonly Work[]
   readonly kept: readonly { readonly node: string; readonly reason: string }[]
   /** Works that have not ended. */
   left: number
+  /** What runs is being held against what should, by this runner. */
+  validating: boolean
   finished: boolean
+  /** What was found then; null: nobody looked, or it has not finished. */
+  validated: Validation | null
 }
 
 export interface RunState {
@@ -120,6 +126,8 @@ export interface RunState {
   readonly rollbacks: RollbackState[]
   /** What was undecided when nothing else was left to do has been taken back, or at least tried. */
   trafficTried: boolean
+  /** Somebody is there to see what runs when a rollback has ended: it finishes with what is found. */
+  validates: boolean
   readonly given: Map<string, GivenApproval[]>
   readonly nonces: Set<string>
   /** How many words of people about approvals were answered, whatever the answer. */
@@ -183,6 +191,7 @@ export function initialState(plan: Plan): RunState {
     toContain: [],
     rollbacks: [],
     trafficTried: false,
+    validates: false,
     given: new Map(),
     nonces: new Set(),
     words: 0,

@@ -1,6 +1,7 @@
 /** The report of a run, folded and as Markdown. */
 import { describe, expect, test } from 'vitest'
-import { renderReportMarkdown, text } from '../../runner/views/report-md.ts'
+import { text } from '../../runner/views/markdown.ts'
+import { renderReportMarkdown } from '../../runner/views/report-md.ts'
 import { buildReport } from '../../src/run/build-report.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import { eventSamples } from '../fixtures/event-samples.ts'

@@ -81,8 +81,10 @@ describe('models', () => {
         },
         "codename": "Phoenix",
         "concurrency": 4,
+        "guard": null,
         "name": "phoenix",
         "onFailure": "rollback-all",
+        "rollback": null,
         "secrets": [
           {
             "from": {
@@ -118,9 +120,11 @@ describe('models', () => {
         "codename": null,
         "components": [],
         "concurrency": null,
+        "guard": null,
         "name": "phoenix",
         "onFailure": null,
         "params": [],
+        "rollback": null,
         "secrets": [],
         "stages": [],
         "targetDate": null,

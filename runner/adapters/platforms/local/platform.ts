@@ -29,6 +29,7 @@ import { localHome, routerFolder } from './home.ts'
 import { cancelled, isHealthy, isRunning } from './instance.ts'
 import { type InstanceRecord, readRecords } from './instance-records.ts'
 import { promoteCanary } from './promote.ts'
+import { recoveriesOf } from './recoveries.ts'
 import { placed } from './settled-records.ts'
 import { openStore } from './store.ts'
 import {
@@ -93,6 +94,11 @@ export const localPlatform = (options: LocalOptions): LocalPlatform => {
     },
     counters: (environment, component) => siteOf(world, environment, component).router.counters(component),
     usage: (environment, component) => usage(siteOf(world, environment, component)),
+    recoveries: recoveriesOf(world),
+    async owner(environment, component) {
+      const owner = await holderOf(place(environment, component))
+      return owner?.state === 'held' ? owner.holder : null
+    },
   }
 }
 
