@@ -111,10 +111,11 @@ async function sourceOf(
 }
 
 async function readLive(resolved: ResolvedRelease, sources: FactSources): Promise<CompileFacts['live']> {
-  const environments = new Map(resolved.environments.map(environment => [environment.name, environment]))
+  // A region is a place of its own, under its own name.
+  const sites = new Map(resolved.sites.map(site => [site.name, site.environment]))
   const read = await Promise.all(
     resolved.targets.map(async ({ environment, component }) => {
-      const { on } = environments.get(environment)!
+      const { on } = sites.get(environment)!
       const cluster = on.cluster ?? resolved.model.name
       const platform = await sources.platform({ kind: on.kind, cluster })
       return { environment, component, fact: await platform.live(environment, component) }
