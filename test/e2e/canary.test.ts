@@ -21,7 +21,7 @@ afterEach(async () => {
   }
 })
 
-const ANALYSIS = `{ metrics: [errorRate({ minRequests: 10 }).below('1%'), latency('p95').below('250ms')], interval: '250ms', patience: '10s' }`
+const ANALYSIS = `{ metrics: [errorRate({ minRequests: 10 }).below('1%'), latency('p95').below('5s')], interval: '250ms', patience: '10s' }`
 const CANARY = `canary({ steps: [25, 50, 100], every: '1s', analysis: ${ANALYSIS} })`
 
 async function begin(

@@ -175,7 +175,15 @@ describe('two checkouts at one environment', () => {
       const before = { live: await liveOf(first), instances: first.instances() }
       const platform = localPlatform({ home: first.home, cluster: CLUSTER })
       const late = platform.converge(
-        { environment: 'production', component: 'a', from: 0, to: 2, revision: null, maxUnavailable: 2 },
+        {
+          environment: 'production',
+          component: 'a',
+          side: 'stable',
+          from: 0,
+          to: 2,
+          revision: null,
+          maxUnavailable: 2,
+        },
         {
           signal: new AbortController().signal,
           fence,

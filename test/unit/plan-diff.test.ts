@@ -101,8 +101,8 @@ describe('what a difference means', () => {
     const edited = samplePlan({
       nodes: plan.nodes.map(node => {
         const { operation } = node
-        if (node.environment !== 'production' || node.component !== 'web-app' || !('revision' in operation))
-          return node
+        if (node.environment !== 'production' || node.component !== 'web-app') return node
+        if (!('revision' in operation) || operation.revision === null) return node
         return { ...node, operation: { ...operation, revision: { ...operation.revision, digest } } }
       }),
     })
