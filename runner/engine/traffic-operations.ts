@@ -51,9 +51,30 @@ function stableRevision({ task }: Attempt, { prepared }: StartOperation): Revisi
 export async function shift(attempt: Attempt, { traffic }: ShiftOperation): Promise<Done> {
   const { platform, environment, component, context } = placeOf(attempt)
   const now = await platform.observe(environment, component)
+  for (const side of sidesOf(traffic)) assertServed(attempt, side, now.instances)
   if (canonicalJson(now.traffic) === canonicalJson(traffic)) return done(trafficText(traffic), 'observed')
   await platform.shift(environment, component, traffic, context)
   return done(trafficText(traffic))
+}
+
+/** The sides beside the stable one that requests are sent to. */
+const sidesOf = ({ canary, baseline, match, mirror }: Traffic): readonly Side[] => [
+  ...(canary > 0 || mirror > 0 || match.length > 0 ? (['canary'] as const) : []),
+  ...(baseline > 0 ? (['baseline'] as const) : []),
+]
+
+/**
+ * What is sent to a side where nobody is well goes to the stable one unsaid: its analysis would wait for requests that
+ * never come, and a step that nobody measured would stand for one that was taken.
+ */
+function assertServed(attempt: Attempt, side: Side, instances: readonly Instance[]): void {
+  if (instances.some(instance => instance.side === side && instance.healthy)) return
+  const { environment, component } = placeOf(attempt)
+  throw new ReleaseError(
+    'side-unserved',
+    `${component} in ${environment} has no healthy instance on its ${side} side, which is to get requests`,
+    { hint: 'They were well when they were started: see why they ended in `release local status`.' },
+  )
 }
 
 /** `5 % canary, read back` */
@@ -133,10 +154,33 @@ export async function undoShift(attempt: Attempt, { traffic }: ShiftOperation): 
   const { platform, environment, component, context } = placeOf(attempt)
   const only = { ...ALL_STABLE, carried: traffic.carried }
   const wanted = canonicalJson(traffic) === canonicalJson(only) ? ALL_STABLE : only
-  const now = await platform.observe(environment, component)
-  if (isBack(now.traffic, wanted)) return done('all requests go to the stable side', 'observed')
+  if (mayBeFurther(attempt)) {
+    const now = await platform.observe(environment, component)
+    if (isBack(now.traffic, wanted)) return done('all requests go to the stable side', 'observed')
+  }
   await platform.shift(environment, component, wanted, context)
   return done('all requests go to the stable side again')
+}
+
+/**
+ * Whether something may have changed the traffic since the node did: a later node, the undoing of one, or this undoing
+ * before it was cut off. What was changed last is as it was left, and is taken back without a look at it first: callers
+ * meet the new version for as long as it takes to look.
+ */
+function mayBeFurther({ task }: Attempt): boolean {
+  const { works } = task.state
+  const { key, environment, component } = task.work.node
+  const own = works.get(key)!
+  if (task.recover || task.attempt > 1) return true
+  return [...works.values()].some(
+    ({ rollback, attempts, order, node }) =>
+      rollback === null &&
+      attempts > 0 &&
+      order > own.order &&
+      node.component === component &&
+      node.environment === environment &&
+      (node.operation.kind === 'shift' || node.operation.kind === 'promote'),
+  )
 }
 
 /** A promotion, or what an earlier undoing did, may have gone further already. */
