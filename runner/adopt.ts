@@ -13,6 +13,7 @@ import type { ReleaseModel } from '../src/definition/model.ts'
 import { InputError } from '../src/errors.ts'
 import { canonicalJson, sealPlan } from '../src/plan/canonical.ts'
 import type { Plan, PlanNode } from '../src/plan/plan.ts'
+import { planText } from '../src/plan/render/json.ts'
 import { syncFolder, writeFileDurably } from './journal/durable-file.ts'
 import { onState } from './journal/on-state.ts'
 import { adoptedFolder } from './journal/run-store.ts'
@@ -40,7 +41,7 @@ export async function adoptPlan(opened: OpenedRun): Promise<Adopted> {
     await mkdir(kept.path, { recursive: true })
     await writeFileDurably(kept.bundle, loaded.bundle.code)
     await copyFile(loaded.bundle.mapPath, kept.bundleMap)
-    await writeFileDurably(kept.plan, `${JSON.stringify(plan, null, 2)}\n`)
+    await writeFileDurably(kept.plan, planText(plan))
     await syncFolder(dirname(kept.path))
     await syncFolder(folder.path)
   })

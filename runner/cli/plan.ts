@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { isLarge, planPieces, planText } from '../../src/plan/render/json.ts'
 import { readPlanFile } from '../plan-file.ts'
 import { requirePlan } from '../plan-release.ts'
 import { type Command, type Invocation, wrong } from './command.ts'
@@ -50,10 +51,10 @@ function readFormat(invocation: Invocation, io: Io): Format {
   ])
 }
 
-async function renderPlan(made: Plan, format: Format, io: Io): Promise<string> {
+async function renderPlan(made: Plan, format: Format, io: Io): Promise<string | Iterable<string>> {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(made, null, 2)}\n`
+      return isLarge(made) ? planPieces(made) : planText(made)
     case 'mermaid':
       return (await import('../../src/plan/render/mermaid.ts')).renderMermaid(made)
     case 'dot':

@@ -48,11 +48,14 @@ export async function findingsText(
   return `${renderDiagnostics(diagnostics, { root: project.root, color: io.color.stderr })}\n\n`
 }
 
+/** A large one comes in pieces, so that it is never in memory as a whole. */
+type Text = string | Iterable<string>
+
 /** What a command has to say about a plan. */
 export interface Said {
   readonly err?: string
-  readonly out?: string
-  readonly file?: { readonly path: string; readonly text: string }
+  readonly out?: Text
+  readonly file?: { readonly path: string; readonly text: Text }
   readonly code: number
   readonly request: PlanRequest
   readonly planned: Planned
@@ -62,17 +65,26 @@ export interface Said {
 export async function answerWith(said: Said, invocation: Invocation, io: Io): Promise<number> {
   const { err = '', out = '', file = null, code, request, planned } = said
   if (err !== '') io.stderr.write(err)
-  if (out !== '') io.stdout.write(out)
-  if (file !== null) await writeFile(file.path, file.text)
-  if (io.question !== undefined && io.question !== null) {
+  for (const piece of piecesOf(out)) if (!io.stdout.write(piece)) await drained(io.stdout)
+  if (file !== null) await writeFile(file.path, piecesOf(file.text))
+  const text = file === null ? out : file.text
+  if (io.question !== undefined && io.question !== null && typeof text === 'string') {
     const { remember } = await import('../remembered/remember.ts')
     const { project } = request
     const named = resolve(io.cwd, invocation.args[0] ?? DEFAULT_DEFINITION)
     const began = performance.timeOrigin
-    await remember({ question: io.question, named, project, planned, began, err, out, file, code })
+    const kept = file === null ? { out: text, file } : { out: '', file: { path: file.path, text } }
+    await remember({ ...kept, err, code, question: io.question, named, project, planned, began })
   }
   return code
 }
+
+const piecesOf = (text: Text): Iterable<string> =>
+  typeof text !== 'string' ? text : text === '' ? [] : [text]
+
+/** When the reader has caught up, or has gone: who watches the stream says that. */
+const drained = (stream: NodeJS.WriteStream): Promise<unknown> =>
+  new Promise(done => stream.once('drain', done).once('error', done))
 
 /** A whole number from 1; null where the option is not given. @throws InputError */
 export function readCount(invocation: Invocation, name: string): number | null {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { InputError } from '../../src/errors.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { planText } from '../../src/plan/render/json.ts'
 import { whoami } from '../identity.ts'
 import { createRun, readMeta } from '../journal/run-store.ts'
 import { readPlanFile } from '../plan-file.ts'
@@ -41,7 +42,7 @@ export const run: Command = {
       root: project.root,
       definition: project.definition,
       only,
-      plan: { hash: plan.hash, text: `${JSON.stringify(plan, null, 2)}\n` },
+      plan: { hash: plan.hash, text: planText(plan) },
       bundle: {
         hash: plan.bundle,
         path: planned.loaded.bundle.path,

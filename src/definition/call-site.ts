@@ -6,11 +6,11 @@
  */
 import type { CallSite } from './model.ts'
 
-/**
- * Enough to reach the definition from a piece of a shared package, and no more: a stack's text is made at
- * once, and a large release takes thousands of them.
- */
+/** Enough to reach the definition through what is not written in a script of its own, as `Array.map` is. */
 const FRAMES = 4
+
+/** A place in a script that is no part of Node. Mostly the caller's own frame is one. */
+const PLACE = /(?<!node:[^\n]*):\d+:\d+\)?$/
 
 const nowhere: CallSite = Object.freeze({ stack: '' })
 
@@ -21,12 +21,18 @@ const nowhere: CallSite = Object.freeze({ stack: '' })
 export const callSite = (ours: (...args: never[]) => unknown): CallSite => {
   const limit = Error.stackTraceLimit
   if (limit === 0) return nowhere
-  Error.stackTraceLimit = FRAMES
-  const trace: { stack?: string } = {}
   try {
-    Error.captureStackTrace(trace, ours)
-    return Object.freeze({ stack: trace.stack ?? '' })
+    const nearest = stackOf(ours, 1)
+    return Object.freeze({ stack: PLACE.test(nearest) ? nearest : stackOf(ours, FRAMES) })
   } finally {
     Error.stackTraceLimit = limit
   }
+}
+
+/** A stack's text is made at once, and a large release takes thousands of them: no more frames than are needed. */
+function stackOf(ours: (...args: never[]) => unknown, frames: number): string {
+  const trace: { stack?: string } = {}
+  Error.stackTraceLimit = frames
+  Error.captureStackTrace(trace, ours)
+  return trace.stack ?? ''
 }

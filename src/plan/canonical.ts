@@ -84,20 +84,52 @@ function objectInOrder(value: object): unknown {
   if (!isPlain(value)) return UNFIT
   const record = value as Readonly<Record<string, unknown>>
   const names = Object.keys(record)
-  const isOrdered = isAscending(names)
-  if (!isOrdered) names.sort(byCodeUnits)
-  const copy: Record<string, unknown> = {}
-  let same = isOrdered
-  for (const name of names) {
-    if (isMoved(name) || !name.isWellFormed()) return UNFIT
+  const order = orderOf(names)
+  if (order === UNFIT) return UNFIT
+  // Where nothing changes places, a copy is only made from the first part on that is another.
+  let copy: Record<string, unknown> | null = order === names ? null : {}
+  for (let i = 0; i < order.length; i += 1) {
+    const name = order[i]!
     const part = record[name]
-    if (part === undefined) continue
-    const ordered = inOrder(part)
+    const ordered = part === undefined ? part : inOrder(part)
     if (ordered === UNFIT) return UNFIT
-    copy[name] = ordered
-    same &&= ordered === part
+    if (copy === null && ordered !== part) copy = firstOf(record, order, i)
+    if (copy !== null && ordered !== undefined) copy[name] = ordered
   }
-  return same ? record : copy
+  return copy ?? record
+}
+
+const firstOf = (record: Readonly<Record<string, unknown>>, names: readonly string[], count: number) =>
+  Object.fromEntries(names.slice(0, count).map(name => [name, record[name]]))
+
+/** The names themselves where they stand in order already; UNFIT where one of them cannot be put in order. */
+function orderOf(names: readonly string[]): readonly string[] | typeof UNFIT {
+  const alike = names.length > MOST_NAMES ? undefined : shapes.get(`${names.length}${names[0]}`)
+  const known = alike?.find(shape => isSame(shape.names, names))
+  if (known !== undefined) return known.order ?? names
+  if (names.some(name => isMoved(name) || !name.isWellFormed())) return UNFIT
+  const order = isAscending(names) ? null : [...names].sort(byCodeUnits)
+  if (alike === undefined && names.length <= MOST_NAMES && shapes.size < MOST_SHAPES)
+    shapes.set(`${names.length}${names[0]}`, [{ names, order }])
+  else if (alike !== undefined && alike.length < MOST_ALIKE) alike.push({ names, order })
+  return order ?? names
+}
+
+/** A plan's nodes have few shapes: what order the names of one come in is found out once. */
+interface Shape {
+  readonly names: readonly string[]
+  /** null: they are in order. */
+  readonly order: readonly string[] | null
+}
+
+const MOST_NAMES = 24
+const MOST_SHAPES = 64
+const MOST_ALIKE = 8
+const shapes = new Map<string, Shape[]>()
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean => {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
+  return a.length === b.length
 }
 
 /** Names that an object does not keep where they were put: numbers come first in it, and `__proto__` is none at all. */
