@@ -82,8 +82,8 @@ interface Placed {
 function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
   const { item, site, before } = place
   const components = inOrder(lowering, place)
-  const together =
-    item.order === 'lockstep' && isProgressive(item.with) && components.some(c => isLive(lowering, site, c))
+  const divided = isProgressive(item.with) && components.some(c => isLive(lowering, site, c))
+  const together = item.order === 'lockstep' && divided
   const deployed = together
     ? lowerTogether(lowering, place, components)
     : lowerInOrder(lowering, place, components)
@@ -93,7 +93,8 @@ function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
     {
       key: `${siteBase(lowering, site)}/bake`,
       duration: site.bake,
-      analysis: 'analysis' in item.with ? item.with.analysis : null,
+      // Nobody is where nothing ran before: there is nothing to measure, and it only waits.
+      analysis: divided && 'analysis' in item.with ? item.with.analysis : null,
       at: item.at,
       environments: [site],
     },
