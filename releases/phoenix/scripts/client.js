@@ -7,7 +7,7 @@
  * It repeats nothing and forgives nothing: a request without an answer is lost, an answer that is not as it should be is
  * wrong. Either is counted for the side that it was on: one that no canary had any part in makes the exit code 1.
  *
- * Several gateways are the regions of one environment: each gets its part of the rate. No more than a few requests are
+ * Several gateways are the regions of one environment: each gets as much of the rate as it has components. No more than a few requests are
  * under way at once, so that a machine that is busy with something else is not buried; visits that are due while so many
  * are under way are counted as held back.
  */
@@ -87,13 +87,11 @@ const arriveAt = async gateway => {
     has,
     turns: turnsOf(found),
     held: await walk({ gateway, password, has }),
-    next: 0,
     visits: 0,
   }
 }
 
-const visitOnce = place => {
-  const component = place.turns[place.next++ % place.turns.length]
+const visitOnce = ([place, component]) => {
   // Numbered by those who visit user-service, whose profile says how often they have come.
   const number = component === 'user-service' ? ++place.visits : undefined
   return counted(onAnswer => visit({ ...place, component, number, onAnswer }))
@@ -109,6 +107,8 @@ process.once('SIGTERM', () => ended.abort())
 process.once('SIGINT', () => ended.abort())
 
 const places = await Promise.all(gateways.map(arriveAt))
+/** In a region that has more components there is more to visit. */
+const turns = places.flatMap(place => place.turns.map(component => [place, component]))
 const started = performance.now()
 const underWay = new Set()
 const begin = doing => {
@@ -123,7 +123,7 @@ const beginDue = () => {
   for (; due.journeys <= passed * journeys; due.journeys++)
     begin(walkOnce(places[due.journeys % places.length]))
   for (; due.visits < passed * rate; due.visits++)
-    if (underWay.size < MOST_AT_ONCE) begin(visitOnce(places[due.visits % places.length]))
+    if (underWay.size < MOST_AT_ONCE) begin(visitOnce(turns[due.visits % turns.length]))
     else seen.heldBack++
 }
 

@@ -50,7 +50,7 @@ const visits = {
 const WHOLE = [
   ...['shipping-service', 'analytics-service', 'notification-service', 'payment-service', 'user-service'],
   ...['shipping-service', 'analytics-service', 'notification-service', 'inventory-service', 'web-app'],
-  ...['order-service', 'auth-service'],
+  ...['order-service', 'payment-service', 'inventory-service', 'auth-service'],
 ]
 
 /** The components that are visited, in the order of visits that is repeated, where only these are. */
