@@ -40,7 +40,8 @@ export async function rollBack(io: Io, opened: OpenedRun, asked: Asked): Promise
       ),
     ])
   }
-  if ((await currentHolder(folder.path)) !== null) {
+  // A guard acts of its own accord: whom it stands in the way of is told by the lock itself, with exit code 4.
+  if (asked.because === 'person' && (await currentHolder(folder.path)) !== null) {
     throw new InputError([
       wrong(
         'run-held',

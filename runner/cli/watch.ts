@@ -1,21 +1,37 @@
+import { InputError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import { openDisplay } from '../display.ts'
 import { follow } from '../journal/read.ts'
 import { openedRun } from '../open-run.ts'
 import { renderSummary } from '../views/status.ts'
 import { painterOf } from '../views/terminal-text.ts'
-import type { Command } from './command.ts'
+import { type Command, wrong } from './command.ts'
 import { stateFolder } from './state.ts'
 
-/** `release watch RUN`: shows a run that another terminal runs, until it ends or Ctrl-C. Changes nothing. */
+/**
+ * `release watch RUN`: shows a run that another terminal runs, until it ends or Ctrl-C, and changes nothing. With `--guard`
+ * it watches what the run has released, and takes it back when a trigger of the definition's guard fires.
+ */
 export const watch: Command = {
   name: 'watch',
   usage: '[RUN]',
-  summary: 'Shows a run as it goes on in another terminal, until it ends. Changes nothing.',
-  example: 'release watch',
-  options: {},
+  summary:
+    'Shows a run as it goes on in another terminal, until it ends. With --guard, watches over a release that is done.',
+  example: 'release watch --guard',
+  options: {
+    guard: { help: 'measure what was released, and take it back when a trigger of its guard fires (exit 1)' },
+    for: { value: 'TIME', help: 'with --guard: how long (as the definition says)' },
+  },
   takes: [0, 1],
   run: async (invocation, io) => {
+    if (invocation.flag('guard')) {
+      const { guard } = await import('./guarding.ts')
+      return guard(invocation, io, stateFolder(invocation, io))
+    }
+    if (invocation.text('for') !== undefined)
+      throw new InputError([
+        wrong('option-alone', '--for says how long --guard watches', 'Write --guard --for 2h.'),
+      ])
     const { folder, plan, events } = await openedRun(stateFolder(invocation, io), invocation.args[0])
     const display = openDisplay(io, plan)
     for (const event of events) display.event(event, 'history')

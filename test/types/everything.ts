@@ -8,8 +8,11 @@ import {
   command,
   coverage,
   environment,
+  errorRate,
   http,
+  latency,
   local,
+  memory,
   type modelOf,
   type Output,
   param,
@@ -20,6 +23,7 @@ import {
   secret,
   service,
   slack,
+  trigger,
   webhook,
 } from 'release-as-code'
 
@@ -243,6 +247,16 @@ export default release('phoenix', {
       .notify(operations, { message: '{release} {version} is out' })
       .notify(webhook('https://techcorp.example/hook'), { required: true }),
   )
-  .onFailure('rollback-all')
-
+  .onFailure('rollback-all', { rollback: 'staged' })
+  .guard({
+    for: pace.pick({ quick: '1m', real: '24h' }),
+    every: '30s',
+    triggers: [
+      trigger(errorRate().above('5%'), { period: '2m', breaches: 3 }),
+      trigger(errorRate().above('5%'), { period: '2m', breaches: 3, of: 5, aggregate: 'max' }),
+      trigger(latency('p95').above('2s'), { within: '10m', breaches: 5 }),
+      trigger(memory().atLeast(1024 ** 3), { lasting: '15m' }),
+    ],
+    anomalies: { deviations: 5, points: 30 },
+  })
 same<ReturnType<typeof modelOf> extends null | { readonly name: string } ? true : false, true>(true)

@@ -201,7 +201,7 @@ describe('what is offered', () => {
   })
 
   test('nothing of the inside', async () => {
-    expect(await offered('inside', `${begun}.|`)).toEqual(['name', 'stage', 'onFailure'])
+    expect(await offered('inside', `${begun}.|`)).toEqual(['name', 'stage', 'onFailure', 'guard'])
   })
 })
 
