@@ -22,6 +22,7 @@ export class CompileContext {
   readonly params = new Map<string, Json>()
   readonly #locate: (at: CallSite) => Span | undefined
   readonly #said = new Set<string>()
+  readonly #faulty = new Set<CallSite>()
 
   constructor(locate: (at: CallSite) => Span | undefined) {
     this.#locate = locate
@@ -34,10 +35,16 @@ export class CompileContext {
   /** What is wrong with a component is found at each of its deployments, and said once. */
   report(finding: Finding): void {
     const diagnostic = this.#diagnosticOf(finding)
+    if (finding.at !== undefined && diagnostic.severity === 'error') this.#faulty.add(finding.at)
     const text = JSON.stringify(diagnostic)
     if (this.#said.has(text)) return
     this.#said.add(text)
     this.diagnostics.push(diagnostic)
+  }
+
+  /** Whether something there is an error already. */
+  isFaulty(at: CallSite): boolean {
+    return this.#faulty.has(at)
   }
 
   #diagnosticOf(finding: Finding): Diagnostic {

@@ -27,6 +27,7 @@ import {
 } from '../plan/plan.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import type { Lowering } from './lower.ts'
+import { checkSound } from './sound.ts'
 import { parseDuration } from './units.ts'
 
 const SECOND: Millis = 1000
@@ -41,6 +42,8 @@ export interface Watch {
   readonly baseline: boolean
   /** Whether the stable side does; where not, what compares with it is left out. */
   readonly stable: boolean
+  /** Another node's end is its own; left out: its time is. */
+  readonly openEnded?: true
   readonly at: CallSite
 }
 
@@ -58,14 +61,14 @@ export const routerOf = (environment: EnvironmentModel): PlanRouter => ({
 export function lowerAnalysis(lowering: Lowering, analysis: AnalysisModel, watch: Watch): LoweredAnalysis {
   const { context } = lowering
   const names = new Set<string>()
-  const metrics = analysis.metrics
-    .filter(({ expected }) => isComparable(expected, watch))
-    .map(model => lowerMetric(lowering, model, { analysis, watch, names }))
   const patience = context.duration(analysis.patience, {
     name: 'the patience of the analysis',
     at: watch.at,
     fallback: 0,
   })
+  const metrics = analysis.metrics
+    .filter(({ expected }) => isComparable(expected, watch))
+    .map(model => lowerMetric(lowering, model, { analysis, watch, patience, names }))
   const counted = metrics.length > 0 || analysis.requests === 0 ? metrics : [requestsAlone(watch)]
   return { metrics: counted, requests: analysis.requests, patience }
 }
@@ -97,12 +100,13 @@ function isComparable(expected: ExpectationModel, { baseline, stable }: Watch): 
 interface Among {
   readonly analysis: AnalysisModel
   readonly watch: Watch
+  readonly patience: Millis
   readonly names: Set<string>
 }
 
 function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): PlanMetric {
   const { context } = lowering
-  const { watch, analysis } = among
+  const { watch, analysis, patience } = among
   const time = (value: Value<string> | null, name: string, fallback: Millis): Millis =>
     context.duration(value, { name: `the ${name} of ${model.name}`, at: model.at, fallback })
   const interval = Math.max(
@@ -124,6 +128,8 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
     noData: model.noData,
   }
   checkMeasurable(context, metric, { model, watch })
+  const limit = watch.openEnded === true ? null : watch.duration + patience
+  checkSound(context, metric, { limit, at: model.at })
   return metric
 }
 

@@ -308,6 +308,7 @@ export function watchAll(
     environment: course.site.environment,
     baseline: false,
     stable: true,
+    openEnded: true,
     at: course.item.at,
   })
   const { component } = part

@@ -7,7 +7,8 @@ import {
   type ResolvedRelease,
   resolveRelease,
 } from '../../src/compile/compile.ts'
-import type { CallSite, ItemModel, ReleaseModel } from '../../src/definition/model.ts'
+import { analysesOf } from '../../src/compile/metrics.ts'
+import type { AnalysisModel, CallSite, ItemModel, ReleaseModel } from '../../src/definition/model.ts'
 import type { Diagnostic, Span } from '../../src/diagnostic.ts'
 import { modelOf } from '../../src/index.ts'
 import type { LiveFact, Plan, PlanApprover, PlanNode } from '../../src/plan/plan.ts'
@@ -91,6 +92,9 @@ function placesOf(model: ReleaseModel): ReadonlyMap<CallSite, string> {
       places.set(item.to.at, `environment ${item.to.name}`)
       for (const { name, at } of item.components) places.set(at, `component ${name}`)
     }
+    for (const { metrics } of analysesIn(item)) {
+      for (const { name, at } of metrics) places.set(at, `metric ${name}`)
+    }
     if ('items' in item) item.items.forEach(visit)
   }
   for (const stage of model.stages) {
@@ -98,6 +102,11 @@ function placesOf(model: ReleaseModel): ReadonlyMap<CallSite, string> {
     stage.items.forEach(visit)
   }
   return places
+}
+
+function analysesIn(item: ItemModel): readonly AnalysisModel[] {
+  if (item.kind === 'deploy') return analysesOf(item.with)
+  return item.kind === 'bake' ? [item.analysis] : []
 }
 
 /** Findings as a person reads them, with what stands at their place. */
