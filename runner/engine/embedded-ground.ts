@@ -30,6 +30,9 @@ export const RUN_KEY = 'run'
 /** No timer waits longer before it looks at the wall clock again, which may have jumped. */
 const LONGEST_NAP = 15_000
 
+/** How long what has happened is yielded without letting anything else have a turn, in milliseconds. */
+const SLICE = 4
+
 export interface EmbeddedGroundOptions {
   /** Path of the run's journal. */
   readonly journal: string
@@ -88,6 +91,8 @@ class Ground implements EmbeddedGround {
   readonly #outcomes = new Map<string, readonly RunEvent[]>()
   readonly #unwatch: () => void
   #queue: Happened[] = []
+  /** When yielding without a turn for others began. */
+  #slice: number | null = null
   #waiter: PromiseWithResolvers<Happened> | null = null
   #end: ReleaseError | null = null
   /** The latest time that was read or recorded. */
@@ -176,11 +181,24 @@ class Ground implements EmbeddedGround {
 
   next(): Promise<Happened> {
     if (this.#waiter !== null) throw misuse('next-pending', 'next() was called while a next() is pending.')
-    const happened = this.#queue.shift()
-    if (happened !== undefined) return Promise.resolve(this.#yielded(happened))
+    if (this.#queue.length > 0) return this.#turn()
     if (this.#end !== null) return Promise.reject(this.#end)
     this.#waiter = Promise.withResolvers()
     return this.#waiter.promise
+  }
+
+  /** What has happened already is yielded at once, for a while: then timers and streams have their turn. */
+  #turn(): Promise<Happened> {
+    const now = performance.now()
+    if (this.#slice === null) {
+      this.#slice = now
+      setImmediate(() => {
+        this.#slice = null
+      })
+    }
+    if (now - this.#slice < SLICE) return Promise.resolve(this.#yielded(this.#queue.shift()!))
+    // What waits in the queue may be cancelled meanwhile: it is asked for anew.
+    return new Promise(resolve => setImmediate(() => resolve(this.next())))
   }
 
   interrupt(signal: Signal): void {

@@ -94,6 +94,7 @@ class Engine {
   #deciding = false
   #idleSince: number | null = null
   #napping = false
+  #resting = false
   #look: 'none' | 'asked' | 'done' = 'none'
   #awake = false
   #recording = 0
@@ -122,9 +123,9 @@ class Engine {
     }
   }
 
-  /** Everything that can be done before something has to happen. */
+  /** Everything that can be done before something has to happen; of thousands, a part, and the rest when others had a turn. */
   #advance(): Ended | null {
-    for (;;) {
+    for (let begun = 0; begun < BURST; ) {
       // A machine that is slow, or was asleep, is late: what comes next counts from now, and not from what happened last.
       this.#clock = Math.max(this.#clock, this.#options.now())
       const commands = decide(this.#state, this.#clock)
@@ -133,7 +134,11 @@ class Engine {
         if (ended !== null) return ended
       }
       if (commands.length === 0 || commands.some(command => command.type === 'idle')) return null
+      begun += commands.length
     }
+    if (!this.#resting) this.#port.now(REST)
+    this.#resting = true
+    return null
   }
 
   #carryOut(command: Command): Ended | null {
@@ -270,6 +275,7 @@ class Engine {
       case 'now':
         this.#clock = Math.max(this.#clock, happened.at)
         if (happened.key === AWAKE) this.#awake = true
+        else if (happened.key === REST) this.#resting = false
         else this.#look = 'done'
         return
       case 'lease-lost':
@@ -383,6 +389,12 @@ const AWAKE = 'awake'
 
 /** The key under which the engine asks whether there is anything unread. */
 const LOOK = 'look'
+
+/** The key under which the engine lets others have a turn. */
+const REST = 'rest'
+
+/** So many commands are carried out in one go. */
+const BURST = 200
 
 /** The key under which the engine waits for its own patience to end. */
 const PATIENCE = 'patience'

@@ -247,13 +247,16 @@ function hold(state: RunState): Command[] {
   return commands
 }
 
+/** So many are begun by one decision at most: whoever carries them out has other things to do in between. */
+const MOST_AT_ONCE = 100
+
 function launch(state: RunState, now: number): Command[] {
   // Nothing is taken out of the queue by a runner that is about to leave: a cancel may still keep it.
   if (state.stop === 'interrupt' || state.aborted) return []
   const commands: Command[] = []
   const leftOut: Unstamped[] = []
   let running = state.working.size
-  for (;;) {
+  while (commands.length < MOST_AT_ONCE) {
     const work = state.ready.peek({ placesLeft: running < state.plan.concurrency })
     if (work === undefined) break
     state.ready.take(work)
