@@ -193,6 +193,7 @@ describe('third-party packages', () => {
   /** Where each may be imported. */
   const HOMES: Readonly<Record<string, readonly RegExp[]>> = {
     listr2: [/^runner\/host\//],
+    'd3-scale': [/^runner\/views\//],
     esbuild: [/^runner\/load\//],
     typescript: [/^runner\/load\//],
     yaml: [/^runner\/load\//],
