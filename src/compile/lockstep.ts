@@ -4,21 +4,11 @@
  * All are started before the first is shifted, providers are shifted before what needs them, and nobody goes on before
  * everybody's analysis has passed. Since a rollback goes the other way, what needs a provider is taken back before it.
  */
+import { type Course, courseOf } from './course.ts'
 import type { Deployed, Lowering } from './lower.ts'
 import { lowerBatches, lowerVerify, type Part, type SiteDeploy, siteBase } from './part.ts'
 import type { Phase, Progressive } from './phases.ts'
-import {
-  approve,
-  type Course,
-  carry,
-  courseOf,
-  finish,
-  join,
-  shift,
-  startPhase,
-  watch,
-  watchAll,
-} from './progressive.ts'
+import { approve, carry, finish, join, shift, startPhase, watch, watchAll } from './progressive.ts'
 import type { SiteModel } from './regions.ts'
 
 /** All parts through each phase together. */

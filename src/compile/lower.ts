@@ -23,6 +23,7 @@ import { lowerCheck } from './checks.ts'
 import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
+import { checkCompared } from './metrics.ts'
 import { flatten } from './names.ts'
 import type { ResolvedStage } from './stages.ts'
 
@@ -167,6 +168,7 @@ export class Lowering {
 
   /** Watches the places that were deployed to last: production, not staging before it. */
   #bake(item: BakeModel, before: Flow): Flow {
+    checkCompared(this.context, item.analysis.metrics, [{ baseline: false, stable: false }])
     const last = before.deployed.at(-1)?.environment
     const places = [...this.target.sites.values()]
     const root = places.find(site => site.name === last)?.environment

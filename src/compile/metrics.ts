@@ -34,14 +34,18 @@ const SECOND: Millis = 1000
 /** A share of requests is judged on at least this many, where the metric does not say. */
 const ENOUGH_REQUESTS = 100
 
-export interface Watch {
-  /** How long it is watched at least. */
-  readonly duration: Millis
-  readonly environment: EnvironmentModel
+/** Who gets requests beside what is watched. */
+export interface Beside {
   /** Whether a baseline gets requests meanwhile; where not, what compares with it is left out. */
   readonly baseline: boolean
   /** Whether the stable side does; where not, what compares with it is left out. */
   readonly stable: boolean
+}
+
+export interface Watch extends Beside {
+  /** How long it is watched at least. */
+  readonly duration: Millis
+  readonly environment: EnvironmentModel
   /** Another node's end is its own; left out: its time is. */
   readonly openEnded?: true
   readonly at: CallSite
@@ -92,9 +96,30 @@ const requestsAlone = ({ duration, environment }: Watch): PlanMetric => ({
 const often = (duration: Millis): Millis => Math.round(Math.min(60 * SECOND, Math.max(SECOND, duration / 10)))
 
 /** Whether there will be anything beside it to compare with. */
-function isComparable(expected: ExpectationModel, { baseline, stable }: Watch): boolean {
+function isComparable(expected: ExpectationModel, { baseline, stable }: Beside): boolean {
   if (expected.kind === 'comparison') return expected.with === 'stable' ? stable : baseline
   return expected.kind !== 'within' || expected.of !== 'stable' || stable
+}
+
+/** What never has anything beside it would be left out each time, and nobody would know. */
+export function checkCompared(
+  context: CompileContext,
+  metrics: readonly MetricModel[],
+  watches: readonly Beside[],
+): void {
+  for (const { name, expected, at } of metrics) {
+    if (watches.some(beside => isComparable(expected, beside))) continue
+    const side = expected.kind === 'comparison' ? expected.with : 'stable'
+    context.report({
+      code: 'compared-with-nobody',
+      message: `${name} is compared with the ${side} side, which gets no requests whenever it is watched`,
+      hint:
+        side === 'baseline'
+          ? 'Let the canary start one, with baseline: true; it gets requests in the steps up to 50 %.'
+          : 'Give it a threshold here: the stable side gets no requests at 100 %, and after the promotion there is none.',
+      at,
+    })
+  }
 }
 
 interface Among {

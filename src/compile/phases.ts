@@ -125,7 +125,9 @@ function canaryPhases(
 ): readonly Phase[] {
   const steps = stepsOf(strategy, site)
   const weights = steps.map(step => percentOf(context, step.weight, at))
-  checkWeights(context, { weights, site, at })
+  // A weight that is no percentage stands as 100: what follows from that is no finding of its own.
+  if (steps.every(step => isPercentage(context.value(step.weight))))
+    checkWeights(context, { weights, site, at })
   return steps.map((step, i) => {
     const weight = weights[i]!
     const baseline = strategy.baseline && weight <= 50 ? weight : 0
@@ -166,7 +168,7 @@ function checkWeights(
 
 function percentOf(context: CompileContext, value: Value<number>, at: CallSite): number {
   const percent = context.value(value)
-  if (typeof percent === 'number' && percent > 0 && percent <= 100) return percent
+  if (isPercentage(percent)) return percent
   context.report({
     code: 'not-a-percentage',
     message: `a share of the requests is ${JSON.stringify(percent)}`,
@@ -175,6 +177,9 @@ function percentOf(context: CompileContext, value: Value<number>, at: CallSite):
   })
   return 100
 }
+
+const isPercentage = (value: unknown): value is number =>
+  typeof value === 'number' && value > 0 && value <= 100
 
 /** What the strategy asks of a router, as people say it; only what is really asked. */
 export function needsOf(phases: readonly Phase[]): readonly (keyof RouterCapabilities)[] {

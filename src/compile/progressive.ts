@@ -7,69 +7,18 @@
  * Role: one component alone goes through its phases one after the other; lockstep.ts takes many through them together.
  */
 import type { CanaryModel } from '../definition/model.ts'
-import {
-  ALL_STABLE,
-  type Millis,
-  type Retry,
-  ROUTER_CAPABILITIES,
-  type RouterCapabilities,
-} from '../plan/plan.ts'
+import { ALL_STABLE, type Millis, type Retry } from '../plan/plan.ts'
 import { durationText } from '../plan/render/wording.ts'
+import { besideOf, type Course, courseOf, type Placed } from './course.ts'
 import type { Flow, Lowering, NodeDraft } from './lower.ts'
-import { lowerAnalysis, routerOf } from './metrics.ts'
-import { type First, type Part, partFields, type SiteDeploy } from './part.ts'
-import { needsOf, type Phase, type Progressive, phasesOf } from './phases.ts'
+import { lowerAnalysis } from './metrics.ts'
+import { type First, type Part, partFields } from './part.ts'
+import type { Phase } from './phases.ts'
 
 const MINUTE: Millis = 60_000
 const SHIFT_TIMEOUT: Millis = MINUTE
 /** A router that was killed is there again in a moment: what is asked of it may be asked again. */
 const SHIFT_RETRY: Retry = { limit: 3, delay: 500, maxDelay: 4000 }
-
-export interface Course extends SiteDeploy {
-  readonly strategy: Progressive
-  readonly phases: readonly Phase[]
-  readonly deadline: Millis
-  /** Key of the deployment that shifts together; null: each component alone. */
-  readonly lockstep: string | null
-}
-
-type Placed = SiteDeploy & { readonly strategy: Progressive }
-
-export function courseOf(lowering: Lowering, place: Placed, lockstep: string | null): Course {
-  const { strategy, item, site } = place
-  const { context } = lowering
-  const phases = phasesOf(context, { strategy, site, lockstep: lockstep !== null, at: item.at })
-  checkRouter(lowering, place, phases)
-  const deadline = context.duration(strategy.progressDeadline, {
-    name: 'the progress deadline',
-    at: item.at,
-    fallback: 10 * MINUTE,
-  })
-  return { ...place, phases, deadline, lockstep }
-}
-
-const WORDS: Readonly<Record<keyof RouterCapabilities, string>> = {
-  weights: 'divide requests by weight',
-  headers: 'send requests by a header',
-  cookies: 'send requests by a cookie',
-  sticky: 'keep a caller on one side',
-  mirroring: 'mirror requests',
-  carried: 'carry the side from hop to hop',
-  latency: 'say how long answers took',
-}
-
-function checkRouter(lowering: Lowering, { item, site, strategy }: Placed, phases: readonly Phase[]): void {
-  const { kind } = routerOf(site.environment)
-  const lacking = needsOf(phases).filter(need => !ROUTER_CAPABILITIES[kind][need])
-  if (lacking.length === 0) return
-  lowering.context.report({
-    code: 'router-cannot',
-    message: `the strategy ${strategy.kind} asks the router of ${site.environment.name} to ${lacking.map(need => WORDS[need]).join(' and ')}, which ${kind === 'haproxy' ? 'HAProxy' : 'it'} cannot`,
-    hint: 'Take another strategy, or the platform’s own gateway: on: local().',
-    at: item.at,
-    related: [{ message: `${site.environment.name} is defined here`, at: site.environment.at }],
-  })
-}
 
 /** One component through all phases; returns the key of its promotion. */
 export function lowerProgressive(lowering: Lowering, place: Placed, part: Part, first: First): string {
@@ -247,13 +196,10 @@ export function watch(
 ): string {
   const { component } = part
   const { duration } = phase
-  const { traffic } = phase
-  const stable = traffic.canary + traffic.baseline < 100
   const analysis = lowerAnalysis(lowering, phase.analysis, {
     duration,
     environment: course.site.environment,
-    baseline: traffic.baseline > 0,
-    stable,
+    ...besideOf(phase),
     at: course.item.at,
   })
   const flow = { needs, after: [] }

@@ -50,9 +50,16 @@ function numbersOf(rule: AnalysisRule): Diagnostic[] {
     error(
       'analysis-number',
       `the ${name} of ${rule.measure} is ${value}`,
-      `Give a number that ${name === 'interval' || name === 'count' ? 'is greater than 0' : 'is not negative'}.`,
+      NUMBER_HINT[name] ?? 'Give a whole number that is not negative.',
     ),
   )
+}
+
+const NUMBER_HINT: Readonly<Record<string, string>> = {
+  interval: 'Give a number that is greater than 0.',
+  count: 'Give a whole number that is greater than 0.',
+  threshold: 'Give a number.',
+  tolerance: 'Give a number that is not negative.',
 }
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0

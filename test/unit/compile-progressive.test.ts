@@ -298,7 +298,7 @@ describe('what has no traffic to divide is brought up batch by batch', () => {
     ['a first deployment', null],
     ['the very same version', same],
   ])('%s', (_, live) => {
-    for (const strategy of [canary(watched), blueGreen(), mirror({ for: '10s' })]) {
+    for (const strategy of [canary(watched), blueGreen(), mirror({ for: '10s', analysis: [few] })]) {
       const plan = planOf(
         release('r', { version: '2.0.0', components: [one] }).stage('production', s =>
           s.deploy([one], { to: production, with: strategy }),
