@@ -12,7 +12,6 @@
  *  A3. It changes nothing: one that was cut off begins anew, and has its patience for what it cannot know any more.
  */
 import { ReleaseError } from '../../src/errors.ts'
-import { valuesOf } from '../../src/judge/measurement.ts'
 import type { AnalyseOperation, Json, MeasureTarget, Millis, PlanMetric } from '../../src/plan/plan.ts'
 import type { Evidence } from '../../src/run/evidence.ts'
 import { isEnded } from '../../src/run/state.ts'
@@ -130,22 +129,22 @@ function requestsOf(all: readonly Series[]): number {
   return [...byTarget.values()].reduce((sum, count) => sum + count, 0)
 }
 
+/** More measures than these are counted, not named. */
+const MOST_SAID = 3
+
 function passed(watch: Watch, requests: number): Done {
   const evidence = evidenceIn(watch)
   const counted = requests === 0 ? '' : `, ${requests} requests`
-  const said = watch.all.map(series => `${series.metric.name} ${latestText(series)}`)
+  const said = watch.all.map(summaryOf)
   const winner = evidence.winner === undefined ? '' : `the ${evidence.winner} side has won: `
-  const texts = said.length > 3 ? `${said.length} measures held` : said.join(', ')
+  const texts = said.length > MOST_SAID ? `${said.length} measures held` : said.join(', ')
   const summary = `${winner}${texts}${counted}`
   return { value: evidence as unknown as Json, summary, warning: null, how: 'performed' }
 }
 
-function latestText({ points }: Series): string {
-  const values = valuesOf(points)
-  return values.length === 0
-    ? 'not measured'
-    : `held ${points.length === 1 ? 'once' : `${points.length} times`}`
-}
+/** Of what decides an experiment, why: it need not have held. */
+const summaryOf = (series: Series): string =>
+  series.decides ? series.judgement('ended').reason : `${series.metric.name} ${series.heldText()}`
 
 const breach = (series: Series): ReleaseError =>
   new ReleaseError('analysis-failed', `${nameOf(series)}: ${series.judgement().reason}`, {

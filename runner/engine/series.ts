@@ -12,7 +12,8 @@ import {
 } from '../../src/judge/analysis.ts'
 import { type Comparison, compareSeries } from '../../src/judge/compare.ts'
 import { formatCondition } from '../../src/judge/condition.ts'
-import type { Measurement } from '../../src/judge/measurement.ts'
+import { type Measurement, valuesOf } from '../../src/judge/measurement.ts'
+import { countOf } from '../../src/judge/unit.ts'
 import type { MeasureTarget, PlanExpectation, PlanMetric } from '../../src/plan/plan.ts'
 import { metricText } from '../../src/plan/render/wording.ts'
 import { type EvidencePoint, type EvidenceSeries, MOST_POINTS } from '../../src/run/evidence.ts'
@@ -46,6 +47,8 @@ export interface Series {
   judgement(at?: 'so far' | 'ended'): Sight
   /** Whether it can be told before its time is over. */
   isDecided(): boolean
+  /** How often it was as it has to be: `held 9 of 10 times`. */
+  heldText(): string
   readonly read: (signal: AbortSignal) => Promise<Measurement>
   readonly take: (measurement: Measurement) => void
 }
@@ -101,6 +104,7 @@ function conditioned(
       series.next = verdictOf(rule, state, { now: measurement.at }).next
     },
     isDecided: () => verdictOf(rule, state, { now: state.lastAt ?? started }).verdict === 'fail',
+    heldText: () => heldText(state),
     judgement(at = 'so far') {
       const judged = verdictOf(rule, state, { now: state.lastAt ?? started, ended: at === 'ended' })
       if (at === 'ended' && judged.verdict !== 'running')
@@ -113,6 +117,12 @@ function conditioned(
     },
   }
   return series
+}
+
+function heldText({ passes, points }: AnalysisState): string {
+  if (points === 0) return 'was not measured'
+  if (passes < points) return `held ${passes} of ${points} times`
+  return points === 1 ? 'held once' : `held ${points} times`
 }
 
 /**
@@ -162,6 +172,7 @@ function comparison(
       looks = Math.max(looks, look)
     },
     isDecided: () => early.verdict === 'pass' || early.verdict === 'fail',
+    heldText: () => `held over ${countOf(valuesOf(series.points).length, 'point')}`,
     judgement(at = 'so far') {
       if (at === 'so far') return early
       const { length } = series.points
