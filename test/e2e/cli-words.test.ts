@@ -209,15 +209,17 @@ describe('help', () => {
 
       release watch [RUN]
 
-      Shows a run as it goes on in another terminal, until it ends. Changes nothing.
+      Shows a run as it goes on in another terminal, until it ends. With --guard, watches over a release that is done.
 
+        --guard      measure what was released, and take it back when a trigger of its guard fires (exit 1)
+        --for TIME   with --guard: how long (as the definition says)
         --json       print JSON on stdout, and nothing else there
         --state DIR  where runs are kept (.release beside the package.json above the definition)
         --no-color   no colour, as with NO_COLOR
         -h, --help   print this help
 
       Example:
-        release watch
+        release watch --guard
 
       release approve [RUN] APPROVAL
 
@@ -264,14 +266,16 @@ describe('help', () => {
 
       release rollback RUN
 
-      Undoes what a run did, newest first along the graph.
+      Undoes what a run did, newest first along the graph, and sees that all is as it was.
 
-        --to NODE    only what was done after this node
-        --dry-run    say what would be undone, and what could not be; change nothing
-        --json       print JSON on stdout, and nothing else there
-        --state DIR  where runs are kept (.release beside the package.json above the definition)
-        --no-color   no colour, as with NO_COLOR
-        -h, --help   print this help
+        --to NODE         only what was done after this node
+        --strategy ORDER  service-by-service, staged or immediate (as the definition says; else service-by-service)
+        --within TIME     only while the run ended no longer ago than this, and taking no longer than this
+        --dry-run         say what would be undone, and what could not be; change nothing
+        --json            print JSON on stdout, and nothing else there
+        --state DIR       where runs are kept (.release beside the package.json above the definition)
+        --no-color        no colour, as with NO_COLOR
+        -h, --help        print this help
 
       Example:
         release rollback phoenix-3.0.0-20261121-101530-1a2b --dry-run
@@ -280,14 +284,15 @@ describe('help', () => {
 
       Says what happened in a run: who, what, when, each figure, the cause, what was taken back and what not.
 
-        --format FORMAT  md or json (md)
+        --format FORMAT  md, html or json (md)
+        --out FILE       write it there instead of to stdout
         --json           print JSON on stdout, and nothing else there
         --state DIR      where runs are kept (.release beside the package.json above the definition)
         --no-color       no colour, as with NO_COLOR
         -h, --help       print this help
 
       Example:
-        release report --format md > release-report.md
+        release report --format html --out report.html
 
       release verify [RUN]
 
@@ -418,7 +423,7 @@ describe('what is mistyped', () => {
     expect(await said('report', '--format', 'pdf')).toMatchInlineSnapshot(`
       "
       error[format]: --format pdf: there is no such format
-        = hint: There are md and json.
+        = hint: There are md, html and json.
       "
     `)
     expect(await said('run', '--wait', 'long')).toMatchInlineSnapshot(`
