@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Phoenix, type Seen, startPhoenix } from '../rig/phoenix.ts'
 
-const LONG = 300_000
+/** Minutes on two quiet cores; a machine that is busy with other things has this long. */
+const LONG = 900_000
 
 /** Checks that nobody who had no part in the canary was let down. */
 const expectUnharmed = ({ sides, problems }: Seen): void => {

@@ -1,7 +1,8 @@
 /** What the services of the released version promise, asked of real processes through a gateway. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request as open } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { createServer, request as open } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { components, releasedVersion } from '../scripts/components.js'
 import { walk } from '../scripts/journey.js'
@@ -51,6 +52,83 @@ describe('every service', () => {
       assert.equal(health.headers.get('service-version'), version)
       assert.equal((await ask(component, 'GET', '/no/such/path')).status, 404)
     })
+})
+
+/** One instance behind a gateway that takes everybody for a customer, on the side that it says. */
+const alone = async (context, component, env = {}) => {
+  const asked = []
+  const gateway = createServer((incoming, outgoing) => {
+    asked.push(incoming.headers)
+    outgoing.writeHead(200, { 'content-type': 'application/json', 'x-release-side': 'canary' })
+    outgoing.end(JSON.stringify({ user: 'synthetic' }))
+  })
+  gateway.listen(0, '127.0.0.1')
+  await once(gateway, 'listening')
+  const instance = await startInstance(component, version, {
+    ...env,
+    RELEASE_GATEWAY: `http://127.0.0.1:${gateway.address().port}`,
+  })
+  context.after(() => {
+    instance.process.kill('SIGKILL')
+    gateway.close()
+    gateway.closeAllConnections()
+  })
+  const get = async (path, headers = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${instance.port}${path}`, { headers })
+    await answer.text()
+    return answer
+  }
+  return { instance, asked, get }
+}
+
+test('a request keeps its side, and its answer names the sides that took part', async t => {
+  const { asked, get } = await alone(t, 'user-service')
+  const answer = await get('/users/me', { 'x-release-side': 'canary' })
+  assert.deepEqual([answer.status, answer.headers.get('service-sides')], [200, 'canary'])
+  await get('/users/me')
+  assert.deepEqual(
+    asked.map(headers => headers['x-release-side']),
+    ['canary', undefined],
+  )
+})
+
+describe('what is wrong with 3.0.0 shows in requests alone', since3, () => {
+  const fault = (t, component, name) => alone(t, component, { PHOENIX_FAULT: name })
+
+  test('errors-under-load: few orders are served, many are not', async t => {
+    const { get } = await fault(t, 'order-service', 'errors-under-load')
+    const place = async () => (await get('/orders/unknown')).status
+    for (let count = 0; count < 20; count++) assert.equal(await place(), 404)
+    const statuses = await Promise.all(Array.from({ length: 100 }, place))
+    assert.deepEqual([...new Set(statuses)].sort(), [404, 500])
+    assert.equal((await get('/health')).status, 200)
+  })
+
+  test('slow: payments take their time, and health does not', async t => {
+    const { get } = await fault(t, 'payment-service', 'slow')
+    const started = performance.now()
+    await get('/payments/unknown')
+    assert.ok(performance.now() - started >= 690)
+    assert.equal((await get('/health')).status, 200)
+  })
+
+  test('leak: memory grows with every answer', async t => {
+    const { instance, get } = await fault(t, 'inventory-service', 'leak')
+    const resident = () =>
+      Number(readFileSync(`/proc/${instance.process.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]) / 1024
+    const before = resident()
+    for (let count = 0; count < 40; count++) await get('/inventory')
+    assert.ok(resident() - before > 60, `it grew from ${before} to ${resident()} MB`)
+  })
+
+  test('crash-at-half: it lives with a quarter of the visits, and dies of all of them', async t => {
+    const { instance, get } = await fault(t, 'user-service', 'crash-at-half')
+    const visit = number => get('/users/me', { 'visit-number': String(number) })
+    for (let count = 1; count <= 80; count++) assert.equal((await visit(count * 4)).status, 200)
+    const exited = once(instance.process, 'exit')
+    for (let count = 321; count <= 400; count++) await visit(count).catch(() => {})
+    assert.notEqual((await exited)[0], 0)
+  })
 })
 
 test('a customer gets from signing in to the shipment', async () => {

@@ -1,0 +1,24 @@
+/**
+ * `npm run phoenix`: what people see of a whole release under customers, from nothing to the record of it.
+ */
+import { afterEach, expect, test } from 'vitest'
+import { phoenixProject, showPhoenix } from '../rig/phoenix.ts'
+import type { TestProject } from '../rig/project.ts'
+
+/** Minutes on two quiet cores; a machine that is busy with other things has this long. */
+const LONG = 900_000
+
+let project: TestProject | undefined
+afterEach(() => project?.dispose(), LONG)
+
+test('3.0.0 takes over step by step, and no customer notices', { timeout: LONG }, async () => {
+  project = phoenixProject()
+  const { code, printed } = await showPhoenix(project, [])
+  expect(code, printed).toBe(0)
+  for (const share of [5, 25, 50, 100]) expect(printed).toContain(`→ ${share} % in production: `)
+  expect(printed).toMatch(
+    /✓ order +3\.0\.0 +\d+ requests: error rate 0 %, latency p95 \d+ ms, availability 100 %/,
+  )
+  expect(printed).toMatch(/everybody else +\d+ requests +0 errors +0 lost/)
+  expect(printed).toMatch(/web-app +now 3\.0\.0 +answers: \d+ by 2\.9\.0, \d+ by 3\.0\.0/)
+})
