@@ -30,7 +30,7 @@ export interface Attempt {
   readonly world: World
   /** The task's signal, also aborted by the time limit. */
   readonly signal: AbortSignal
-  /** Aborted when the attempt has ended: what a step started and did not wait for ends with it. */
+  /** Aborted with `signal`, and when the attempt has ended: what a step started and did not wait for ends with it. */
   readonly over: AbortSignal
 }
 

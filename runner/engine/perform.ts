@@ -54,13 +54,21 @@ export function createPerformer(world: World): (task: Task) => Promise<readonly 
 
 async function performTask(task: Task, world: World): Promise<readonly Unstamped[]> {
   const limit = timeoutOf(task)
-  const timer = new AbortController()
+  const stop = new AbortController()
   const over = new AbortController()
+  let isLate = false
   const after = world.after ?? systemClock.after
-  const stopTimer = limit === null ? null : after(limit, () => timer.abort())
-  const signal = AbortSignal.any([task.context.signal, timer.signal])
+  const stopTimer =
+    limit === null
+      ? null
+      : after(limit, () => {
+          isLate = true
+          stop.abort()
+        })
+  passOn(task.context.signal, stop)
+  passOn(stop.signal, over)
   try {
-    const attempt = { task, world, signal, over: over.signal }
+    const attempt = { task, world, signal: stop.signal, over: over.signal }
     const done = task.work.rollback === null ? await operate(attempt) : await undo(attempt)
     return stoppedOutcome(task) ?? succeeded(task, done)
   } catch (error) {
@@ -69,7 +77,7 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
     return (
       stoppedOutcome(task) ??
       failed(task, world, {
-        failure: scrubbed(failureOf(error, timer.signal.aborted ? limit : null), world),
+        failure: scrubbed(failureOf(error, isLate ? limit : null), world),
         evidence: (error as { evidence?: Json }).evidence,
       })
     )
@@ -77,6 +85,12 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
     stopTimer?.()
     over.abort(OVER)
   }
+}
+
+/** As `AbortSignal.any` does, whose weak references are a tenth of what a step costs that does nothing. */
+function passOn(from: AbortSignal, to: AbortController): void {
+  if (from.aborted) to.abort(from.reason)
+  else from.addEventListener('abort', () => to.abort(from.reason), { once: true })
 }
 
 const timeoutOf = ({ work }: Task): Millis | null =>

@@ -10,7 +10,7 @@ export async function runtimeContext({ task, world, signal, over }: Attempt): Pr
   const { plan } = task.state
   const log = world.log(task.work.key)
   return {
-    $: await world.shell({ key: task.work.key, signal: AbortSignal.any([signal, over]), log }),
+    $: await world.shell({ key: task.work.key, signal: over, log }),
     outputs: outputsOf(task.state),
     params: plan.params,
     secrets: Object.fromEntries(plan.secrets.map(({ name }) => [name, () => world.secrets.read(name)])),

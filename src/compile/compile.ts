@@ -140,7 +140,8 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
       policy: stage.model.onFailure ?? policy,
     })),
     nodes,
-    positions: { ...positions, ...componentPositions(resolved) },
+    // Not spread: there is one for each node.
+    positions: Object.assign(positions, componentPositions(resolved)),
   }
   return { plan: sealPlan(plan, facts.sha256), diagnostics }
 }
