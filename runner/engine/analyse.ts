@@ -25,10 +25,10 @@ export async function analyse(attempt: Attempt, operation: AnalyseOperation): Pr
   const { world, signal } = attempt
   const started = world.now()
   const all = await openAll(attempt, operation, started)
-  const watch: Watch = { attempt, operation, all, started, over: null }
+  const watch: Watch = { attempt, operation, all, started, over: null, unserved: new Map() }
   try {
     for (;;) {
-      await measureDue(watch)
+      await lookForThem(watch, await measureDue(watch))
       const end = endOf(watch)
       if (end !== null) return end
       await pause(attempt, nextLook(watch) - world.now())
@@ -46,6 +46,8 @@ interface Watch {
   readonly started: number
   /** When it was first seen that its time is over. */
   over: number | null
+  /** By target without requests: how often in a row nobody was found there who could have answered any. */
+  readonly unserved: Map<MeasureTarget, number>
 }
 
 async function openAll(
@@ -78,14 +80,53 @@ function besideOf(metric: PlanMetric, target: MeasureTarget, live: string | unde
   return { ...target, side, version: live }
 }
 
-async function measureDue({ attempt, all }: Watch): Promise<void> {
+/** Resolves to what was measured. */
+async function measureDue({ attempt, all }: Watch): Promise<readonly Series[]> {
   const { world, signal } = attempt
   const now = world.now()
   const due = all.filter(series => series.next !== null && series.next <= now)
   await Promise.all(due.map(series => advance(series, { now: world.now, signal })))
   const log = world.log(attempt.task.work.key)
   for (const series of due) log.line(lineOf(series))
+  return due
 }
+
+/**
+ * A router that knows that a side is dead sends its share to the stable one, and there is nothing to measure. That is
+ * found out by a look at the instances, rather than waited for until patience is at its end; one look may be mistaken
+ * on a busy machine.
+ */
+async function lookForThem({ attempt, all, unserved }: Watch, measured: readonly Series[]): Promise<void> {
+  for (const target of new Set(measured.map(series => series.target))) {
+    const { side, environment, component } = target
+    const own = all.filter(series => series.target === target)
+    if (side === 'stable' || side === 'all' || own.some(hasRequests)) {
+      unserved.delete(target)
+      continue
+    }
+    const platform = attempt.world.platform(environment)
+    // Who cannot be asked is not known to be dead: that the source does not answer either, the measurements say.
+    const found = await platform.observe(environment, component).catch(() => null)
+    const isServed = found?.instances.some(instance => instance.side === side && instance.healthy) ?? true
+    const times = isServed ? 0 : (unserved.get(target) ?? 0) + 1
+    unserved.set(target, times)
+    if (times >= UNSERVED_LOOKS) throw gone(target)
+  }
+}
+
+const UNSERVED_LOOKS = 2
+
+const hasRequests = ({ points }: Series): boolean => {
+  const last = points.at(-1)
+  return last !== undefined && (last.value !== null || (last.requests ?? 0) > 0)
+}
+
+const gone = ({ component, environment, side, version }: MeasureTarget): ReleaseError =>
+  new ReleaseError(
+    'analysis-unanswered',
+    `${component} ${version} in ${environment}: nothing is measured, since no healthy instance of it is left on its ${side} side`,
+    { hint: 'See why they ended: `release local status`, and the logs that it names.' },
+  )
 
 function lineOf(series: Series): string {
   const last = series.points.at(-1)

@@ -7,9 +7,14 @@ import { VirtualClock } from '../../runner/engine/virtual-clock.ts'
 import type { World } from '../../runner/engine/world.ts'
 import { ReleaseError } from '../../src/errors.ts'
 import type { Measurement } from '../../src/judge/measurement.ts'
-import type { AnalyseOperation, MeasureTarget, PlanMetric } from '../../src/plan/plan.ts'
+import {
+  ALL_STABLE,
+  type AnalyseOperation,
+  type MeasureTarget,
+  type PlanMetric,
+} from '../../src/plan/plan.ts'
 import type { Evidence } from '../../src/run/evidence.ts'
-import type { MeterRequest, Metrics } from '../../src/run/ports.ts'
+import type { Instance, MeterRequest, Metrics, Observed, Platform } from '../../src/run/ports.ts'
 import { initialState, type Status } from '../../src/run/state.ts'
 import { planOf } from '../properties/sketch.ts'
 import { node } from './run-driver.ts'
@@ -62,6 +67,8 @@ export type Reading = Partial<Measurement>
 export interface Watched extends Partial<AnalyseOperation> {
   /** What the n-th reading of a meter says, from 1; of good requests, 100, where it says nothing. */
   readonly says?: (request: MeterRequest, n: number) => Reading
+  /** Whether the canary's instance is well when it is looked at for the n-th time, from 1; it is, left out. */
+  readonly isWell?: (n: number) => boolean | null
   /** What happens when so many seconds are over. */
   readonly meanwhile?: Readonly<Record<number, (scene: Scene) => void>>
 }
@@ -82,11 +89,14 @@ export interface Seen {
   readonly meters: readonly string[]
 }
 
-export async function watch({ says, meanwhile = {}, ...operation }: Watched = {}): Promise<Seen> {
+export async function watch({ says, isWell, meanwhile = {}, ...operation }: Watched = {}): Promise<Seen> {
   const clock = new VirtualClock(START)
   const controller = new AbortController()
   const meters: string[] = []
-  const attempt = attemptOf(clock, controller.signal, metricsOf(clock, says, meters))
+  const attempt = attemptOf(clock, controller.signal, {
+    metrics: metricsOf(clock, says, meters),
+    platform: platformOf(isWell),
+  })
   const scene: Scene = {
     abort: () => controller.abort(),
     end: type => {
@@ -154,7 +164,23 @@ function metricsOf(clock: VirtualClock, says: Watched['says'], meters: string[])
   }
 }
 
-function attemptOf(clock: VirtualClock, signal: AbortSignal, metrics: Metrics): Attempt {
+/** null: it cannot be asked. */
+function platformOf(isWell: (n: number) => boolean | null = () => true): World['platform'] {
+  let n = 0
+  const observe = async (): Promise<Observed> => {
+    n += 1
+    const healthy = isWell(n)
+    if (healthy === null) throw new Error('nobody answers')
+    return { instances: [{ side: 'canary', healthy } as Instance], traffic: ALL_STABLE }
+  }
+  return () => ({ observe }) as Partial<Platform> as Platform
+}
+
+function attemptOf(
+  clock: VirtualClock,
+  signal: AbortSignal,
+  { metrics, platform }: Pick<World, 'metrics' | 'platform'>,
+): Attempt {
   const plan = planOf({
     concurrency: 1,
     components: ['one', 'two'].map(name => ({ name, critical: true, needs: [] })),
@@ -168,6 +194,7 @@ function attemptOf(clock: VirtualClock, signal: AbortSignal, metrics: Metrics): 
     now: () => clock.now(),
     after: (delay, callback) => clock.after(delay, callback),
     metrics,
+    platform,
     log: () => ({ line: () => {}, chunk: () => {} }),
   }
   const task: Partial<Attempt['task']> = { state, work, attempt: 1, recover: false }

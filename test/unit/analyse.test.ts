@@ -58,6 +58,25 @@ describe('one metric', () => {
       { after: 15, code: 'analysis-unanswered', said: /error rate had no data when its time was over/ },
     ],
     [
+      'no data from a side whose instances are dead ends it at the second look',
+      { says: (_, n) => (n < 5 ? {} : nothing), isWell: () => false },
+      {
+        after: 6,
+        code: 'analysis-unanswered',
+        said: 'one 2.0.0 in s: nothing is measured, since no healthy instance of it is left on its canary side',
+      },
+    ],
+    [
+      'one look that finds nobody well is no proof',
+      { says: (_, n) => (n > 4 && n < 8 ? nothing : {}), isWell: n => n === 2 },
+      { after: 10, code: 'passed', said: /error rate held 7/ },
+    ],
+    [
+      'who cannot be asked is not known to be dead',
+      { says: () => nothing, isWell: () => null },
+      { after: 15, code: 'analysis-unanswered', said: /error rate had no data when its time was over/ },
+    ],
+    [
       'data that cease are a failure as well',
       { says: (_, n) => (n < 5 ? {} : nothing) },
       {
