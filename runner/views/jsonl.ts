@@ -2,7 +2,7 @@
  * `--json`: every event of the run as one JSON line, and what nodes print as lines of type `output`.
  *
  * Boundary: adds nothing to the events and leaves nothing out: what is read here and what the journal holds are the
- * same objects. Output is dropped, and said to be, where the reader is megabytes behind; the node's log has it whole.
+ * same objects. Output is dropped, and said to be, where the reader is far behind; the node's log has it whole.
  */
 import type { RunEvent } from '../../src/run/events.ts'
 import { createStreamWriter, type OutStream } from './stream-writer.ts'

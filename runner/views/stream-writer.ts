@@ -30,8 +30,10 @@ export interface StreamWriter {
   end(): Promise<void>
 }
 
-/** Characters that may be waiting before `offer` gives up. */
-const BACKLOG = 4 * 1024 * 1024
+/** Characters that may be waiting before `offer` gives up: a pipe's content several times over, and little beside a runner's memory. */
+const BACKLOG = 512 * 1024
+/** Characters that the stream is handed at once. */
+const PIECE = 64 * 1024
 
 export function createStreamWriter(stream: OutStream): StreamWriter {
   return new Writer(stream)
@@ -93,10 +95,18 @@ class Writer implements StreamWriter {
 
   readonly #onDrain = (): void => {
     this.#draining = false
-    const waiting = this.#queue.join('')
-    this.#queue = []
-    this.#queued = 0
-    if (waiting !== '') this.#send(waiting)
+    let sent = 0
+    while (sent < this.#queue.length && !this.#draining) {
+      const from = sent
+      let size = 0
+      while (sent < this.#queue.length && size < PIECE) {
+        size += this.#queue[sent]!.length
+        sent += 1
+      }
+      this.#queued -= size
+      this.#send(this.#queue.slice(from, sent).join(''))
+    }
+    this.#queue.splice(0, sent)
     if (!this.#draining) this.#settle()
   }
 
