@@ -21,9 +21,12 @@ export interface Risk {
   readonly exposedApart: number
   /** Canaried components that one request can pass through, at most. */
   readonly hops: number
-  /** From a breach that can be measured to its verdict, at most; null: nothing is measured. */
+  /**
+   * From a breach of a threshold to its verdict, at most, whichever threshold it is; where only distributions are compared,
+   * to the end of the longest watch. null: nothing is measured.
+   */
   readonly detected: Millis | null
-  /** From there until all requests are on the old version again, at most. */
+  /** From there until all requests are on the old version again, at most, where each change takes one attempt. */
   readonly back: Millis
   /** Requests to the new version before a verdict. */
   readonly requests: number
@@ -53,7 +56,8 @@ function riskOf(plan: Plan, name: string, nodes: readonly PlanNode[]): Risk {
   const components = [...new Set(nodes.map(node => node.component!))]
   const weights = [...new Set(shifts.map(shareOf))].sort((a, b) => a - b)
   const lockstep = nodes[0]!.lockstep !== undefined
-  const weight = Math.max(0, ...weights.filter(w => w < 100), ...(weights.length === 1 ? weights : [])) / 100
+  const shares = weights.filter(weight => weight > 0)
+  const weight = Math.max(0, ...shares.filter(w => w < 100), ...(shares.length === 1 ? shares : [])) / 100
   const hops = longestChain(plan, components)
   return {
     name,
@@ -63,11 +67,8 @@ function riskOf(plan: Plan, name: string, nodes: readonly PlanNode[]): Risk {
     exposed: weight,
     exposedApart: weight === 1 ? 1 : exposedShare({ weight, hops, coupling: 'independent' }),
     hops,
-    detected: metrics.length === 0 ? null : Math.min(...metrics.map(detectionOf)),
-    back: Math.max(
-      0,
-      ...nodes.map(({ operation, timeout }) => (operation.kind === 'shift' ? (timeout ?? 0) : 0)),
-    ),
+    detected: detectionIn(nodes),
+    back: longestShift(nodes) * (lockstep ? hops : 1),
     requests: Math.max(0, ...metrics.map(metric => metric.minRequests), ...nodes.map(wantedBy)),
     certain: strictest(metrics),
   }
@@ -77,6 +78,22 @@ const shareOf = ({ traffic }: ShiftOperation): number => traffic.canary
 
 const wantedBy = ({ operation }: PlanNode): number =>
   operation.kind === 'analyse' ? (operation as AnalyseOperation).requests : 0
+
+/** In lockstep what needs a provider is taken back before it: one after the other along the longest way. */
+const longestShift = (nodes: readonly PlanNode[]): Millis =>
+  Math.max(0, ...nodes.map(({ operation, timeout }) => (operation.kind === 'shift' ? (timeout ?? 0) : 0)))
+
+/** A measure that several analyses look at is seen by the first of them; of several measures, any may be the one that breaches. */
+function detectionIn(nodes: readonly PlanNode[]): Millis | null {
+  const watches = nodes.flatMap(({ operation }) => (operation.kind === 'analyse' ? [operation] : []))
+  const soonest = new Map<string, Millis>()
+  for (const metric of watches.flatMap(({ metrics }) => metrics)) {
+    if (metric.expected.kind === 'comparison') continue
+    soonest.set(metric.name, Math.min(detectionOf(metric), soonest.get(metric.name) ?? Infinity))
+  }
+  if (soonest.size > 0) return Math.max(...soonest.values())
+  return watches.length === 0 ? null : Math.max(...watches.map(({ duration }) => duration))
+}
 
 const detectionOf = ({ interval, delay, failureLimit }: PlanMetric): Millis =>
   timeToDetect({ interval, initialDelay: delay, failureLimit })

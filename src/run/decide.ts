@@ -69,8 +69,12 @@ export function decide(state: RunState, now: number): readonly Command[] {
 /** What follows from the state without asking anybody. */
 function duties(state: RunState): Unstamped[] {
   const events: Unstamped[] = []
+  // What is contained may follow from the same failure as well: it is skipped once, for the first reason.
+  const skipped = new Set<Work>()
   for (const { work, because } of state.toSkip.splice(0)) {
-    if (work.status.type === 'pending') events.push({ type: 'node-skipped', node: work.key, because })
+    if (work.status.type !== 'pending' || skipped.has(work)) continue
+    skipped.add(work)
+    events.push({ type: 'node-skipped', node: work.key, because })
   }
   events.push(...granted(state), ...containmentsDue(state), ...rollbacksDone(state))
   return events

@@ -31,5 +31,6 @@ function isOfWhatItFollows({ node }: Work): boolean {
   // In the middle of a canary: what people gave still counts, but not before what they have seen is there again.
   if (kind === 'wait' || kind === 'approval')
     return node.component !== undefined || node.lockstep !== undefined
-  return kind === 'analyse' || kind === 'remove' || kind === 'join'
+  // Traffic whose undoing failed may be as it was or not: its instances are gone, and it is found out once they are back.
+  return kind === 'analyse' || kind === 'shift' || kind === 'remove' || kind === 'join'
 }

@@ -24,7 +24,8 @@ export interface SketchNode {
   readonly needs: readonly string[]
   readonly after: readonly string[]
   readonly component?: string
-  readonly undo?: 'step' | 'restore' | 'irreversible' | 'traffic' | 'remove'
+  /** `freezes`: nothing can undo it, and what it was built on stays. */
+  readonly undo?: 'step' | 'restore' | 'irreversible' | 'freezes' | 'traffic' | 'remove'
   /** Attempts after the first. */
   readonly retries?: number
   /** Of a step. */
@@ -123,7 +124,9 @@ function nodeOf(node: SketchNode): PlanNode {
 
 function undoOf({ undo }: SketchNode): Undo {
   if (undo === undefined) return { kind: 'nothing' }
-  return undo === 'irreversible' ? { kind: 'irreversible', reason: 'it cannot be undone' } : { kind: undo }
+  const reason = 'it cannot be undone'
+  if (undo === 'freezes') return { kind: 'irreversible', reason, freezes: true }
+  return undo === 'irreversible' ? { kind: 'irreversible', reason } : { kind: undo }
 }
 
 function operationOf(node: SketchNode): Operation {

@@ -100,7 +100,13 @@ export class Driver {
     const index = this.#flying.findIndex(one => one.work === work)
     if (index < 0) return
     this.#flying.splice(index, 1)
-    this.#fold({ type: 'node-cancelled', node: work.key, because: this.state.halt!.cause })
+    this.#fold({ type: 'node-cancelled', node: work.key, because: this.#because() })
+  }
+
+  /** As the engine finds it: what stops everything, and otherwise what was contained last. */
+  #because(): string {
+    const { halt, stop, containments } = this.state
+    return halt?.cause ?? (stop === 'cancel' ? 'cancel' : containments.at(-1)!.cause)
   }
 
   #endOne(): boolean {
