@@ -17,7 +17,7 @@ import type { Running, TestProject } from '../rig/project.ts'
 import { until } from '../rig/wait.ts'
 import { compileSchema } from '../unit/schema-truth.ts'
 
-const LONG = 120_000
+const LONG = 300_000
 
 const open: { project: TestProject; client: Client | null }[] = []
 afterEach(async () => {
