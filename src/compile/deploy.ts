@@ -120,19 +120,24 @@ function lowerInOrder(
   components: readonly ResolvedComponent[],
 ): readonly Deployed[] {
   const deployed: Deployed[] = []
+  const byName = new Map<string, Deployed>()
   const groups = new Map<number, string[]>()
   for (const component of components) {
     const part = partOf(lowering, place, component)
     if (part === null) continue
-    const first = firstNeeds(place, part, { deployed, groups })
+    const first = firstNeeds(place, part, { byName, groups })
     const { with: strategy } = place.item
     const last =
       isProgressive(strategy) && part.live
         ? lowerProgressive(lowering, { ...place, strategy }, part, first)
         : lowerBatches(lowering, place, part, first)
     const verify = lowerVerify(lowering, place, part, last)
-    deployed.push({ component: part.component.name, environment: place.site.name, verify })
-    groups.set(part.component.group, [...(groups.get(part.component.group) ?? []), verify])
+    const done = { component: part.component.name, environment: place.site.name, verify }
+    deployed.push(done)
+    byName.set(done.component, done)
+    const { group } = part.component
+    groups.set(group, groups.get(group) ?? [])
+    groups.get(group)!.push(verify)
   }
   return deployed
 }
@@ -196,30 +201,45 @@ function partOf(
   return part
 }
 
-/** What is deployed so far in this place, and by group. */
+/** What is deployed so far in this place, by component, in this order, and by group. */
 interface SoFar {
-  readonly deployed: readonly Deployed[]
+  readonly byName: ReadonlyMap<string, Deployed>
   readonly groups: ReadonlyMap<number, readonly string[]>
 }
 
 /** The first change needs its providers here, and comes after the groups that are pinned before its own. */
 function firstNeeds({ site, before }: SiteDeploy, { component }: Part, soFar: SoFar): First {
-  const needs = providersOf(component, [...before.deployed, ...soFar.deployed], site)
+  const here = namesOfNeeds(component).flatMap(name => soFar.byName.get(name)?.verify ?? [])
+  const needs = [...providersOf(component, before.deployed, site), ...here]
+  if (component.model.group === null) return { needs, after: [] }
   const after = [...soFar.groups]
-    .filter(([group]) => component.model.group !== null && group < component.group)
+    .filter(([group]) => group < component.group)
     .flatMap(([, verifies]) => verifies)
   return { needs, after: after.filter(key => !needs.includes(key)) }
 }
 
 /** The `verify` of everything that the component needs and that was deployed here. */
 function providersOf(component: ResolvedComponent, deployed: readonly Deployed[], site: SiteModel): string[] {
-  const names = new Set(component.model.needs.map(need => need.component.name))
-  return deployed.filter(d => d.environment === site.name && names.has(d.component)).map(d => d.verify)
+  const earlier = namesOfNeeds(component).flatMap(name => deploymentsOf(name, deployed))
+  return earlier.filter(d => d.environment === site.name).map(d => d.verify)
+}
+
+const namesOfNeeds = (component: ResolvedComponent): readonly string[] => [
+  ...new Set(component.model.needs.map(need => need.component.name)),
+]
+
+/** By component. Each of a thousand components asks what was deployed before. */
+const indexed = new WeakMap<readonly Deployed[], ReadonlyMap<string, readonly Deployed[]>>()
+
+function deploymentsOf(component: string, deployed: readonly Deployed[]): readonly Deployed[] {
+  const index = indexed.get(deployed) ?? Map.groupBy(deployed, one => one.component)
+  indexed.set(deployed, index)
+  return index.get(component) ?? []
 }
 
 /** A component that failed in an earlier place does not go on to the next. */
 const own = (before: Flow, component: ResolvedComponent): string[] =>
-  before.deployed.filter(d => d.component === component.name).map(d => d.verify)
+  deploymentsOf(component.name, before.deployed).map(d => d.verify)
 
 function reportTwice(context: CompileContext, component: ResolvedComponent, item: DeployModel): void {
   context.report({
