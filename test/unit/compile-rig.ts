@@ -101,6 +101,8 @@ function placesOf(model: ReleaseModel): ReadonlyMap<CallSite, string> {
     places.set(stage.at, `stage ${stage.name}`)
     stage.items.forEach(visit)
   }
+  if (model.guard !== null) places.set(model.guard.at, 'guard')
+  for (const { at, metric } of model.guard?.triggers ?? []) places.set(at, `trigger on ${metric.name}`)
   return places
 }
 
