@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import eventSchema from '../../schemas/event.schema.json' with { type: 'json' }
+import guardSchema from '../../schemas/guard.schema.json' with { type: 'json' }
 import planSchema from '../../schemas/plan.schema.json' with { type: 'json' }
 import reportSchema from '../../schemas/report.schema.json' with { type: 'json' }
 import type { Span } from '../../src/diagnostic.ts'
@@ -14,9 +15,16 @@ import type {
   PlanPlatform,
   PlanRelease,
   PlanSecret,
+  RollbackStrategy,
   Undo,
 } from '../../src/plan/plan.ts'
 import type { Failure, Outcome, RollbackScope, RunEvent, RunEventType } from '../../src/run/events.ts'
+import type {
+  GuardLine,
+  GuardLineType,
+  GuardMeasured,
+  GuardTriggerState,
+} from '../../src/run/guard-record.ts'
 import type {
   NodeStanding,
   Report,
@@ -31,7 +39,9 @@ import type {
   ReportUndone,
   RunStanding,
 } from '../../src/run/report.ts'
+import type { AppliedRecovery } from '../../src/run/validation.ts'
 import { eventSamples } from '../fixtures/event-samples.ts'
+import { guardSamples } from '../fixtures/guard-samples.ts'
 import { samplePlan } from '../fixtures/plan-samples.ts'
 import { reportSamples } from '../fixtures/report-samples.ts'
 import { compileSchema, type OptionalOf, proveSchema } from './schema-truth.ts'
@@ -41,6 +51,7 @@ vi.setConfig({ testTimeout: 60_000 })
 type Optional<T> = Record<OptionalOf<T>, true>
 type Literals<T extends string | number> = Record<T, true>
 type EventOf<T extends RunEventType> = Extract<RunEvent, { type: T }>
+type LineOf<T extends GuardLineType> = Extract<GuardLine, { type: T }>
 type Check<K extends PlanCheck['kind']> = Extract<PlanCheck, { kind: K }>
 
 const policies: Literals<FailurePolicy> = {
@@ -161,9 +172,16 @@ test('the plan’s schema says what its type says', () => {
 
 test('the event’s schema says what its type says', () => {
   const refused = proveSchema(eventSchema, Object.values(eventSamples).flat(), {
-    optional: { failure },
+    optional: {
+      failure,
+      '**': { strategy: true, breach: true, validated: true } satisfies Optional<
+        EventOf<'rollback-planned'>
+      > &
+        Optional<EventOf<'rollback-finished'>>,
+    },
     maps: [],
     free: ['value'],
+    signed: ['breach.threshold', 'breach.measurements.*.*'],
     literals: {
       type: eventSamples,
       for: { person: true, time: true } satisfies Literals<EventOf<'node-waiting'>['for']>,
@@ -173,7 +191,17 @@ test('the event’s schema says what its type says', () => {
       by: { interrupt: true, cancel: true } satisfies Literals<EventOf<'stop-asked'>['by']>,
       why: { interrupted: true, waiting: true } satisfies Literals<EventOf<'run-left'>['why']>,
       outcome,
-      'scope.kind': { all: true, components: true, to: true } satisfies Literals<RollbackScope['kind']>,
+      strategy: {
+        'service-by-service': true,
+        staged: true,
+        immediate: true,
+      } satisfies Literals<RollbackStrategy>,
+      'validated.recoveries.*.outcome': { mended: true, failed: true } satisfies Literals<
+        AppliedRecovery['outcome']
+      >,
+      'scope.kind': { all: true, components: true, to: true, traffic: true } satisfies Literals<
+        RollbackScope['kind']
+      >,
     },
   })
   expect(refused).toBeGreaterThan(500)
@@ -245,13 +273,35 @@ test('the report’s schema says what its type says', () => {
   expect(refused).toBeGreaterThan(500)
 })
 
+test('the guard’s schema says what its type says', () => {
+  const refused = proveSchema(guardSchema, Object.values(guardSamples).flat(), {
+    optional: {
+      'targets.*.measured.*': { requests: true, error: true } satisfies Optional<GuardMeasured>,
+    },
+    maps: [],
+    free: [],
+    signed: ['breach.threshold', 'breach.measurements.*.*', 'targets.*.measured.*.value'],
+    literals: {
+      type: guardSamples,
+      kind: { outlier: true, drift: true } satisfies Literals<LineOf<'guard-anomaly'>['kind']>,
+      'triggers.*.verdict': {
+        fired: true,
+        breaching: true,
+        cooling: true,
+        unmeasured: true,
+      } satisfies Literals<GuardTriggerState['verdict']>,
+    },
+  })
+  expect(refused).toBeGreaterThan(200)
+})
+
 test('formats of another version are refused by the schemas', () => {
   expect(compileSchema(planSchema)({ ...samplePlan(), format: 2 })).toBe(false)
   expect(compileSchema(reportSchema)({ ...reportSamples[0], format: 2 })).toBe(false)
 })
 
 test('each schema has a title and a description, and no definition that nothing uses', () => {
-  for (const schema of [planSchema, eventSchema, reportSchema]) {
+  for (const schema of [planSchema, eventSchema, reportSchema, guardSchema]) {
     expect(schema.title).not.toBe('')
     expect(schema.description).not.toBe('')
     const used = new Set(JSON.stringify(schema).match(/#\/\$defs\/\w+/g))
