@@ -111,17 +111,21 @@ const approve = async (run: string, people: readonly Person[]): Promise<void> =>
   }
 }
 
-/** Runs the release; where it leaves for people to approve, they do, and it is gone on with. */
-const runRelease = async (
-  args: readonly string[],
-  people: readonly Person[],
-): Promise<{ code: number; run: string }> => {
-  const left = await callRelease(['run', definition, '--yes', '--wait', '0s', ...args])
-  if (left.code !== WAITING) return left
+interface Ended {
+  readonly code: number
+  readonly run: string
+}
+
+/** Runs the release until it is over or waits for people. */
+const begin = (args: readonly string[]): Promise<Ended> =>
+  callRelease(['run', definition, '--yes', '--wait', '0s', ...args])
+
+/** The people approve, and the run is gone on with to its end. */
+const goLive = async ({ run }: Ended, people: readonly Person[]): Promise<Ended> => {
   headline(`${people.length} people read the plan and approve it`)
-  await approve(left.run, people)
-  const { code } = await callRelease(['resume', left.run, '--wait', '1m'])
-  return { code, run: left.run }
+  await approve(run, people)
+  const { code } = await callRelease(['resume', run, '--wait', '1m'])
+  return { code, run }
 }
 
 /** Where production runs now, and which version of what, as `release local status` says. */
@@ -206,25 +210,27 @@ const tellVerdicts = async (run: string): Promise<void> => {
   for (const line of verdictsOf(report)) say(line)
 }
 
-const releaseUnderCustomers = async (
-  { args, traffic }: Wanted,
-  people: readonly Person[],
-): Promise<number> => {
+/** Goes live while customers come; resolves to the exit code, which is 1 where one was let down who met no canary. */
+const goLiveUnderCustomers = async (left: Ended, people: readonly Person[]): Promise<number> => {
   const places = await productionPlaces()
-  const where = places.map(({ name, gateway }) => `${name} (${gateway})`).join(', ')
-  if (!traffic) {
-    headline('3.0.0 is released, and no customer comes')
-    const { code, run } = await runRelease(args, people)
-    await tellVerdicts(run)
-    return code
-  }
-  headline(`3.0.0 is released, and customers keep coming to ${where}`)
-  const { result, seen } = await underCustomers(places, () => runRelease(args, people))
+  headline(`customers come to ${places.map(({ name, gateway }) => `${name} (${gateway})`).join(', ')}`)
+  const { result, seen } = await underCustomers(places, () => goLive(left, people))
   await tellVerdicts(result.run)
   tell(seen, liveVersions(await productionPlaces()))
   tellMore(result.run)
   const { errors, lost } = seen.sides.outside
   return errors + lost > 0 ? result.code || 1 : result.code
+}
+
+/** Nothing reaches production before people have approved it: until then customers would only slow the gates down. */
+const releaseNew = async ({ args, traffic }: Wanted, people: readonly Person[]): Promise<number> => {
+  headline(`3.0.0 is released${traffic ? '' : ', and no customer comes'}`)
+  const left = await begin(args)
+  if (left.code === WAITING && traffic) return goLiveUnderCustomers(left, people)
+  const { code, run } = left.code === WAITING ? await goLive(left, people) : left
+  await tellVerdicts(run)
+  tellMore(run)
+  return code
 }
 
 interface Wanted {
@@ -253,8 +259,9 @@ const main = async (given: readonly string[]): Promise<number> => {
   const wanted = wantedBy(given)
   const people = await meetPeople()
   headline('2.9.0 goes live first')
-  const first = await runRelease(wanted.first, people)
-  return first.code === 0 ? releaseUnderCustomers(wanted, people) : first.code
+  const left = await begin(wanted.first)
+  const { code } = left.code === WAITING ? await goLive(left, people) : left
+  return code === 0 ? releaseNew(wanted, people) : code
 }
 
 // Ctrl-C goes to the release as well, which leaves a run that resumes; its exit code is ours.

@@ -73,18 +73,23 @@ const wordsOf = (kind: string, canary: number, environment: string): string => {
     : `→ ${canary} % in ${environment}`
 }
 
-const analysisLines = ({ analyses }: ReportRead): readonly Line[] =>
+const analysisLines = ({ analyses, cause }: ReportRead): readonly Line[] =>
   analyses.flatMap(({ passed, finishedAt: at, measures }) => {
     const targets = new Map<string, Measure[]>()
     for (const measure of measures) {
       const key = `${measure.target.environment}/${measure.target.component}`
       targets.set(key, [...(targets.get(key) ?? []), measure])
     }
-    return [...targets.values()].map(own => ({ at, text: verdictLine(own, passed) }))
+    return [...targets.values()].map(own => ({
+      at,
+      text: verdictLine(own, passed, cause?.failure.message ?? ''),
+    }))
   })
 
-const verdictLine = (measures: readonly Measure[], passed: boolean): string => {
-  const bad = passed ? undefined : measures.find(({ verdict }) => verdict === 'fail')
+/** The measure that the release failed by stands for all that failed: what dies has no memory any more either. */
+const verdictLine = (measures: readonly Measure[], passed: boolean, because: string): string => {
+  const failed = passed ? [] : measures.filter(({ verdict }) => verdict === 'fail')
+  const bad = failed.find(({ reason }) => because.includes(reason)) ?? failed[0]
   const { component, version } = measures[0]!.target
   const requests = Math.max(0, ...measures.map(measure => measure.requests ?? 0))
   const figures = measures.map(measure => `${measure.name} ${figureOf(measure)}`).join(', ')
