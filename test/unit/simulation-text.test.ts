@@ -1,0 +1,55 @@
+/** What a simulation says to people of divided traffic: when it rises, how often it is watched, and what nobody measures. */
+import { expect, test } from 'vitest'
+import { simulate } from '../../runner/simulate/simulate.ts'
+import { renderSimulation } from '../../runner/views/simulation-text.ts'
+import { painterOf } from '../../runner/views/terminal-text.ts'
+import { canary, environment, errorRate, local, release, service } from '../../src/index.ts'
+import { planOf, sha256 } from './compile-rig.ts'
+
+const production = environment('production', { on: local() })
+const old = { version: '1.0.0', digest: sha256('old') }
+const db = service('db', { critical: true })
+const api = service('api', { critical: true, needs: [db] })
+const mail = service('mail', { critical: true })
+const live = { production: { db: old, api: old, mail: old } }
+const steps = { steps: [10, 100], every: '1m' } as const
+
+test('weights with their times, one line for those that go together, and what is not watched', async () => {
+  const plan = planOf(
+    release('shop', { version: '2.0.0', components: [db, api, mail] })
+      .stage('production', s =>
+        s.deploy([db, api], {
+          to: production,
+          order: 'lockstep',
+          with: canary({ ...steps, analysis: [errorRate().below('1%')] }),
+        }),
+      )
+      .stage('mail', s => s.deploy([mail], { to: production, with: canary(steps) })),
+    { live },
+  )
+  const simulation = await simulate({ plan, duration: () => 1000, seeds: 1, most: 40 })
+  const position = { file: 'releases/shop.ts', line: 12, column: 5 }
+  const placed = { ...simulation, unwatched: simulation.unwatched.map(one => ({ ...one, position })) }
+  const text = renderSimulation(placed, {
+    paint: painterOf({ color: false }),
+    plan,
+    known: { runs: 0, nodes: 0 },
+  })
+  expect(`\n${text}`).toMatchInlineSnapshot(`
+    "
+    shop 2.0.0: 32 nodes, expected to take 4 min 14 s where nothing fails and people answer at once
+    There are no earlier runs: all durations are assumed.
+
+      production  ████████████████████████                          0 ms – 2 min 9 s
+      mail                                ████████████████████████  2 min 9 s – 4 min 14 s
+      db in production: 10 % at 4.0 s, 100 % at 1 min 6 s, promoted at 2 min 8 s; watched 2 times
+      api in production: 10 % at 5.0 s, 100 % at 1 min 7 s, promoted at 2 min 9 s; watched 2 times
+      mail in production: 10 % at 2 min 12 s, 100 % at 3 min 13 s, promoted at 4 min 14 s; not watched
+
+    41 of 186 cases were tried (22 %): 47 ways in which a node can fail, 16 in which its undoing can, and 122 kills of the runner, before and after each write.
+    ! mail in production gets requests while nothing of it is measured: only its health would stop it (releases/shop.ts:12:5)
+
+    ✓ Every case ends all new, all old, or exactly as its policy promises.
+    "
+  `)
+})
