@@ -8,7 +8,7 @@ import { type Command, type Invocation, wrong } from './command.ts'
 import type { Io } from './io.ts'
 import { answerWith, findingsText, PLAN_OPTIONS, planRequest } from './planning.ts'
 
-const FORMATS = ['text', 'json', 'mermaid', 'dot'] as const
+const FORMATS = ['text', 'json', 'mermaid', 'dot', 'svg', 'html'] as const
 type Format = (typeof FORMATS)[number]
 
 /** `release plan`: what would be done. Exit 0, or 2 where there is no plan. */
@@ -16,7 +16,7 @@ export const plan: Command = {
   name: 'plan',
   usage: '[FILE]',
   summary: 'Shows what a release would do, or with --against what is different from an older plan.',
-  example: 'release plan releases/phoenix.ts --format mermaid --out plan.mmd',
+  example: 'release plan releases/phoenix.ts --format html --out plan.html',
   options: {
     ...PLAN_OPTIONS,
     format: { value: 'FORMAT', help: `${FORMATS.join(', ')} (text)` },
@@ -59,6 +59,10 @@ async function renderPlan(made: Plan, format: Format, io: Io): Promise<string | 
       return (await import('../../src/plan/render/mermaid.ts')).renderMermaid(made)
     case 'dot':
       return (await import('../../src/plan/render/dot.ts')).renderDot(made)
+    case 'svg':
+      return (await import('../../src/plan/render/svg.ts')).renderSvg(made)
+    case 'html':
+      return (await import('../../src/plan/render/plan-html.ts')).renderPlanHtml(made)
     case 'text': {
       const { renderText } = await import('../../src/plan/render/text.ts')
       return renderText(made, { color: io.color.stdout, width: io.stdout.columns ?? 100 })

@@ -110,7 +110,7 @@ describe('help', () => {
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
         --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
-        --format FORMAT     text, json, mermaid, dot (text)
+        --format FORMAT     text, json, mermaid, dot, svg, html (text)
         --out FILE          write it there instead of to stdout
         --against PLAN      an older plan as JSON: say what is added, removed and changed
         --json              print JSON on stdout, and nothing else there
@@ -119,7 +119,7 @@ describe('help', () => {
         -h, --help          print this help
 
       Example:
-        release plan releases/phoenix.ts --format mermaid --out plan.mmd
+        release plan releases/phoenix.ts --format html --out plan.html
 
       release simulate [FILE]
 
@@ -417,7 +417,7 @@ describe('what is mistyped', () => {
     expect(await said('plan', '--format', 'pdf')).toMatchInlineSnapshot(`
       "
       error[format]: --format pdf: there is no such format
-        = hint: There are text, json, mermaid, dot.
+        = hint: There are text, json, mermaid, dot, svg, html.
       "
     `)
     expect(await said('report', '--format', 'pdf')).toMatchInlineSnapshot(`

@@ -10,6 +10,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { renderReportHtml } from '../../runner/views/report-html.ts'
 import type { Plan } from '../../src/plan/plan.ts'
+import { renderPlanHtml } from '../../src/plan/render/plan-html.ts'
 import { buildReport } from '../../src/run/build-report.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import { buildTimeline } from '../../src/run/timeline.ts'
@@ -25,7 +26,7 @@ const runs = { passed, breached } as unknown as Record<
   'passed' | 'breached',
   { readonly plan: Plan; readonly events: readonly RunEvent[] }
 >
-type Name = keyof typeof runs
+type Name = keyof typeof runs | 'plan'
 
 let browser: Browser
 let folder: string
@@ -37,6 +38,7 @@ beforeAll(async () => {
     const page = renderReportHtml(buildReport(plan, events), buildTimeline(plan, events))
     await writeFile(join(folder, `${name}.html`), page)
   }
+  await writeFile(join(folder, 'plan.html'), renderPlanHtml(runs.passed.plan))
   browser = await startBrowser()
 })
 
@@ -133,12 +135,12 @@ describe('charts', () => {
 })
 
 describe('the page', () => {
-  test.each(['passed', 'breached'] as const)('fits a narrow screen (%s)', name =>
+  test.each(['passed', 'breached', 'plan'] as const)('fits a narrow screen (%s)', name =>
     look(name, NARROW, async page => {
       const [page_, screen] = await page.$eval('html', root => [root.scrollWidth, root.clientWidth])
       expect(page_).toBeLessThanOrEqual(screen!)
       const sizes = await page.$$eval('svg.chart', all => all.map(one => one.getBoundingClientRect().width))
-      expect(Math.min(...sizes)).toBeGreaterThan(280)
+      for (const size of sizes) expect(size).toBeGreaterThan(280)
     }),
   )
 
@@ -171,6 +173,8 @@ describe('the page', () => {
   test.each([
     ['light', 'passed'],
     ['dark', 'breached'],
+    ['light', 'plan'],
+    ['dark', 'plan'],
   ] as const)('can be read by everybody: axe-core finds nothing (%s, %s)', (colorScheme, name) =>
     look(name, { ...WIDE, colorScheme }, async page => {
       const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

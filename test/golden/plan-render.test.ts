@@ -4,6 +4,8 @@ import type { Plan } from '../../src/plan/plan.ts'
 import { renderDiff } from '../../src/plan/render/diff-text.ts'
 import { renderDot } from '../../src/plan/render/dot.ts'
 import { renderMermaid } from '../../src/plan/render/mermaid.ts'
+import { renderPlanHtml } from '../../src/plan/render/plan-html.ts'
+import { renderSvg } from '../../src/plan/render/svg.ts'
 import { renderText } from '../../src/plan/render/text.ts'
 import { samplePlan, samplePlanOf } from '../fixtures/plan-samples.ts'
 
@@ -40,6 +42,8 @@ test('text in a narrow terminal', () =>
   check('phoenix-60.txt', renderText(plan, { color: false, width: 60 })))
 test('text in colour', () => check('phoenix.ansi', renderText(plan, { color: true })))
 test('mermaid', () => check('phoenix.mmd', renderMermaid(plan)))
+test('svg', () => check('phoenix.svg', renderSvg(plan)))
+test('html', () => check('phoenix.html', renderPlanHtml(plan)))
 test('dot', () => check('phoenix.dot', renderDot(plan)))
 test('difference', () => check('phoenix-diff.txt', renderDiff(diffPlans(plan, careless()), { color: false })))
 test('difference in colour', () =>

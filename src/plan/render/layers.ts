@@ -2,7 +2,7 @@
  * The nodes of a plan, stage by stage, in layers: what stands under one number may run side by side.
  */
 import type { PlanNode, PlanStage } from '../plan.ts'
-import { type Line, wavesOf } from './drawing.ts'
+import { type Drawing, type Line, wavesOf } from './drawing.ts'
 import type { Page } from './page.ts'
 import { widest } from './page.ts'
 import { type Cell, flow, type Painter, padded, plain } from './painter.ts'
@@ -17,7 +17,8 @@ export function stageSections(page: Page): string[][] {
   )
 }
 
-const layersOf = (nodes: readonly PlanNode[], waves: ReadonlyMap<string, number>): PlanNode[][] =>
+/** What stands under one number may run side by side. */
+export const layersOf = (nodes: readonly PlanNode[], waves: ReadonlyMap<string, number>): PlanNode[][] =>
   [...Map.groupBy(nodes, node => waves.get(node.key)!)]
     .toSorted(([a], [b]) => a - b)
     .map(([, layer]) => layer)
@@ -79,11 +80,11 @@ function layerLines(
 }
 
 /** A key without its stage, where that stands above it. */
-const nameOf = (key: string, stage: string): string =>
+export const nameOf = (key: string, stage: string): string =>
   plain(key.startsWith(`${stage}/`) ? key.slice(stage.length + 1) : key)
 
 /** The title without what the name says already. */
-function titleOf({ component, operation, title }: PlanNode): string {
+export function titleOf({ component, operation, title }: PlanNode): string {
   const prefix = `${component ?? operation.kind}: `
   const rest = title.startsWith(prefix) ? title.slice(prefix.length) : title
   return plain('name' in operation && rest === operation.name ? operation.kind : rest)
@@ -98,7 +99,7 @@ const paintOf = (node: PlanNode, paint: Painter): ((text: string) => string) => 
 }
 
 /** Time limit, further attempts, and what a rollback can do. */
-function marksOf(node: PlanNode): string {
+export function marksOf(node: PlanNode): string {
   const { operation, retry, timeout } = node
   const marks = [
     timeout === null ? '' : durationText(timeout),
@@ -111,15 +112,20 @@ function marksOf(node: PlanNode): string {
 }
 
 /** Without a deployment's own earlier nodes: that they follow each other goes without saying. */
-const othersOf = (lines: readonly Line[], { component, environment, stage }: PlanNode, page: Page): Line[] =>
+export const othersOf = (
+  lines: readonly Line[],
+  { component, environment, stage }: PlanNode,
+  { byKey }: Pick<Page, 'byKey'>,
+): Line[] =>
   lines.filter(({ from }) => {
-    const before = page.byKey.get(from)!
+    const before = byKey.get(from)!
     const same =
       before.component === component && before.environment === environment && before.stage === stage
     return component === undefined || !same
   })
 
-function waitsText(lines: readonly Line[], stage: string): string {
+/** What a node needs, and what only has to have ended. */
+export function waitsText(lines: readonly Line[], stage: string): string {
   const named = (kind: Line['kind']): string[] =>
     lines.filter(line => line.kind === kind).map(line => nameOf(line.from, stage))
   const [needs, after] = [named('needs'), named('after')]
@@ -132,11 +138,9 @@ function waitsText(lines: readonly Line[], stage: string): string {
 }
 
 /** What the signs mean, of those that are used. */
-export function legendLines({ drawing, paint, width }: Page): string[] {
-  const marks = new Set(
-    drawing.nodes.flatMap(node => marksOf(node).split(' ')).filter(mark => /^[?!↩+]/.test(mark)),
-  )
-  const lines = [...drawing.waits.values()].flat()
+export function signsOf({ nodes, waits }: Drawing): readonly string[] {
+  const marks = new Set(nodes.flatMap(node => marksOf(node).split(' ')).filter(mark => /^[?!↩+]/.test(mark)))
+  const lines = [...waits.values()].flat()
   const signs: [boolean, string][] = [
     [lines.some(line => line.kind === 'needs'), '← needs'],
     [lines.some(line => line.kind === 'after'), '⇠ once it has ended'],
@@ -145,7 +149,11 @@ export function legendLines({ drawing, paint, width }: Page): string[] {
     [marks.has('!'), '! nothing takes it back'],
     [marks.has('?'), '? its failure only warns'],
   ]
-  const used = signs.filter(([isUsed]) => isUsed)
-  const cells = used.map(([, text], i) => ({ text: i === 0 ? `  ${text}` : text, paint: paint.dim }))
+  return signs.filter(([isUsed]) => isUsed).map(([, text]) => text)
+}
+
+/** The same as a line of text. */
+export function legendLines({ drawing, paint, width }: Page): string[] {
+  const cells = signsOf(drawing).map((text, i) => ({ text: i === 0 ? `  ${text}` : text, paint: paint.dim }))
   return flow(cells, { width, indent: 2 })
 }

@@ -2,17 +2,19 @@
  * Where traffic is divided: how much is exposed, how soon a breach shows, how soon everything is back.
  */
 import { formatValue } from '../../judge/unit.ts'
+import type { Plan } from '../plan.ts'
 import { type Risk, risksOf } from '../risk.ts'
 import { type Page, section } from './page.ts'
 import { countText, durationText } from './wording.ts'
 
-/** One paragraph for each deployment that divides traffic. */
-export const riskLines = (page: Page): string[] =>
-  section(
-    page,
-    'Traffic is divided',
-    risksOf(page.plan).map((risk): [string, string] => [risk.name, riskText(risk)]),
-  )
+/** One entry for each deployment that divides traffic. */
+export const riskRows = (plan: Plan): readonly (readonly [name: string, text: string])[] =>
+  risksOf(plan).map(risk => [risk.name, riskText(risk)] as const)
+
+export const RISKS_TITLE = 'Traffic is divided'
+
+/** The same as text, a paragraph each. */
+export const riskLines = (page: Page): string[] => section(page, RISKS_TITLE, riskRows(page.plan))
 
 const riskText = (risk: Risk): string =>
   [stepsText(risk), exposureText(risk), detectionText(risk), requestsText(risk)]

@@ -5,10 +5,10 @@
  * Boundary: text only. No text is cut off; lines that are too long for the width go on in the next, indented.
  */
 import { canonicalJson } from '../canonical.ts'
-import type { Millis, Plan } from '../plan.ts'
+import type { LiveFact, Millis, Plan, Revision } from '../plan.ts'
 import { drawPlan, fewestNodes } from './drawing.ts'
 import { legendLines, stageSections } from './layers.ts'
-import { irreversibleLines, leftLines, longestWayLines, peopleLines, uncertainLines } from './notices.ts'
+import { longestWayLines, noticeSections } from './notices.ts'
 import { type Page, widest } from './page.ts'
 import { type Cell, flow, type Painter, padded, painter, plain, wrap } from './painter.ts'
 import { riskLines } from './risks.ts'
@@ -39,10 +39,7 @@ export function renderText(plan: Plan, options: TextOptions): string {
     legendLines(page),
     longestWayLines(page),
     riskLines(page),
-    peopleLines(page),
-    irreversibleLines(page),
-    leftLines(page),
-    uncertainLines(page),
+    ...noticeSections(page),
   ]
   return `${sections
     .filter(lines => lines.length > 0)
@@ -52,13 +49,14 @@ export function renderText(plan: Plan, options: TextOptions): string {
 
 // ── what is released ────────────────────────────────────────────────────────────────────────────
 
-function headLines({ plan, paint, width }: Page): string[] {
-  const { name, version, codename, targetDate } = plan.release
-  const title = [
-    plain(`${name} ${version}`),
-    codename === undefined ? '' : ` “${plain(codename)}”`,
-    targetDate === undefined ? '' : `, for ${plain(targetDate)}`,
-  ]
+/** `phoenix 3.0.0 “Phoenix”, for 2024-03-15` */
+export function releaseTitle({ release: { name, version, codename, targetDate } }: Plan): string {
+  const called = codename === undefined ? '' : ` “${plain(codename)}”`
+  return `${plain(`${name} ${version}`)}${called}${targetDate === undefined ? '' : `, for ${plain(targetDate)}`}`
+}
+
+/** What the plan is made from, by name; nothing is left out but what is empty. */
+export function headRows(plan: Plan): readonly (readonly [label: string, value: string])[] {
   const nodes = plan.nodes.filter(node => node.operation.kind !== 'join').length
   const size = `${countText(nodes, 'node')} in ${countText(plan.stages.length, 'stage')}`
   const rows: [string, string][] = [
@@ -68,10 +66,14 @@ function headLines({ plan, paint, width }: Page): string[] {
     ['secrets', plan.secrets.map(secret => plain(secret.name)).join(', ')],
     ['on failure', plan.policy],
   ]
-  const facts = rows
-    .filter(([, value]) => value !== '')
-    .flatMap(([label, value]) => rowLines(label, value, { paint, width, columns: 10 }))
-  return [...flow([{ text: title.join(''), paint: paint.bold }], { width, indent: 2 }), ...facts]
+  return rows.filter(([, value]) => value !== '')
+}
+
+function headLines({ plan, paint, width }: Page): string[] {
+  const facts = headRows(plan).flatMap(([label, value]) =>
+    rowLines(label, value, { paint, width, columns: 10 }),
+  )
+  return [...flow([{ text: releaseTitle(plan), paint: paint.bold }], { width, indent: 2 }), ...facts]
 }
 
 const paramText = ([name, value]: [string, unknown]): string => plain(`${name}=${canonicalJson(value)}`)
@@ -88,13 +90,27 @@ function rowLines(
 
 // ── what runs now, and what will ────────────────────────────────────────────────────────────────
 
-function changeLines({ plan, paint, width }: Page): string[] {
-  const rows = plan.nodes.flatMap(({ environment, operation }) => {
+/** A component that is deployed, what runs in its place now, and what will. */
+export interface Change {
+  readonly name: string
+  readonly now: LiveFact | null
+  readonly revision: Revision
+  /** Exactly this runs already. */
+  readonly stays: boolean
+}
+
+/** In plan order. */
+export const changesOf = (plan: Plan): readonly Change[] =>
+  plan.nodes.flatMap(({ environment, operation }) => {
     if (operation.kind !== 'prepare' || environment === undefined) return []
     const { revision } = operation
     const now = own(own(plan.facts.live, environment), revision.component) ?? null
-    return [{ name: plain(`${environment}/${revision.component}`), now, revision }]
+    const stays = now?.digest === revision.digest && now.version === revision.version
+    return [{ name: plain(`${environment}/${revision.component}`), now, revision, stays }]
   })
+
+function changeLines({ plan, paint, width }: Page): string[] {
+  const rows = changesOf(plan)
   if (rows.length === 0) return []
   const names = widest(
     rows.map(row => row.name),
@@ -104,8 +120,7 @@ function changeLines({ plan, paint, width }: Page): string[] {
     rows.map(row => liveText(row.now)),
     40,
   )
-  const lines = rows.flatMap(({ name, now, revision }) => {
-    const stays = now?.digest === revision.digest && now.version === revision.version
+  const lines = rows.flatMap(({ name, now, revision, stays }) => {
     const cells: Cell[] = stays
       ? [
           { text: `  ${name}`, columns: names + 2 },
