@@ -4,6 +4,7 @@ import guardSchema from '../../schemas/guard.schema.json' with { type: 'json' }
 import planSchema from '../../schemas/plan.schema.json' with { type: 'json' }
 import reportSchema from '../../schemas/report.schema.json' with { type: 'json' }
 import type { Span } from '../../src/diagnostic.ts'
+import type { WithinCondition } from '../../src/judge/condition.ts'
 import type {
   FailurePolicy,
   NotifyOperation,
@@ -44,6 +45,7 @@ import { eventSamples } from '../fixtures/event-samples.ts'
 import { guardSamples } from '../fixtures/guard-samples.ts'
 import { samplePlan } from '../fixtures/plan-samples.ts'
 import { reportSamples } from '../fixtures/report-samples.ts'
+import { trafficPlans } from '../fixtures/traffic-plan.ts'
 import { compileSchema, type OptionalOf, proveSchema } from './schema-truth.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -83,6 +85,7 @@ const outcome: Literals<Outcome> = {
 /** The sample once more for each value that one plan can hold only one of. */
 const planSamples: readonly Plan[] = [
   samplePlan(),
+  ...trafficPlans(),
   samplePlan({ approvers: null, policy: 'stop', nodes: [], positions: {} }),
   samplePlan({ policy: 'rollback-dependents', nodes: [], positions: {} }),
   samplePlan({ policy: 'continue-partial', nodes: [], positions: {} }),
@@ -111,9 +114,11 @@ test('the plan’s schema says what its type says', () => {
   const refused = proveSchema(planSchema, planSamples, {
     optional: {
       release: { codename: true, targetDate: true } satisfies Optional<PlanRelease>,
+      '**.expected.condition': { direction: true } satisfies Pick<Optional<WithinCondition>, 'direction'>,
+      'environments.*.platform': { router: true } satisfies Optional<PlanPlatform>,
       'components.*': { platform: true } satisfies Optional<PlanComponent>,
       'components.*.needs.*': { range: true } satisfies Optional<PlanComponent['needs'][number]>,
-      'nodes.*': { component: true, environment: true } satisfies Optional<PlanNode>,
+      'nodes.*': { component: true, environment: true, lockstep: true } satisfies Optional<PlanNode>,
       'positions.*': span,
     },
     maps: [
@@ -124,8 +129,10 @@ test('the plan’s schema says what its type says', () => {
       'facts.live.*',
       'facts.sources',
       'nodes.*.operation.from',
+      '**.provider.queries',
     ],
     free: ['params.*'],
+    signed: ['**.condition.threshold', '**.condition.baseline.value'],
     literals: {
       policy: policies,
       'stages.*.policy': policies,
@@ -137,6 +144,8 @@ test('the plan’s schema says what its type says', () => {
         irreversible: true,
         step: true,
         restore: true,
+        traffic: true,
+        remove: true,
       } satisfies Literals<Undo['kind']>,
       'nodes.*.operation.kind': {
         gate: true,
@@ -147,6 +156,11 @@ test('the plan’s schema says what its type says', () => {
         prepare: true,
         replace: true,
         verify: true,
+        start: true,
+        shift: true,
+        analyse: true,
+        promote: true,
+        remove: true,
         join: true,
       } satisfies Literals<OperationKind>,
       'nodes.*.operation.check.kind': {
