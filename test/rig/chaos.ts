@@ -38,7 +38,7 @@ export type Victim =
   | 'router'
   | 'master'
   | 'worker'
-  /** All instances of the new version. */
+  /** All instances of the new version that have not been promoted. */
   | 'canary'
 
 /** A node of the plan, and how far it has come. */
@@ -116,6 +116,7 @@ interface Ground {
 }
 
 interface Blow {
+  /** 0: the run had gone on past the moment before it was seen. */
   readonly pids: number
   /** When the first process and the last was killed. */
   readonly from: number
@@ -155,7 +156,7 @@ class Play {
     const calls = callers.calls.slice(first).filter(({ sent }) => sent <= end)
     const amiss = [
       ...(await this.#amissAfter(exit, { old, version })),
-      ...this.#amissOf(calls, { blow, version, end }),
+      ...this.#amissOf(calls, { blow, version, end, isPromoting: await this.#isPromoting(blow) }),
     ]
     return {
       outcome: exit.code === 0 ? 'new' : 'old',
@@ -190,8 +191,7 @@ class Play {
       ended = true
     })
     await until(`${at} ${node}`, async () => ended || (await this.#isAt()))
-    if (ended) throw new Error(`the run ended before ${at} ${node}:\n${running.printed()}`)
-    const pids = await this.#victims(version)
+    const pids = ended ? [] : await this.#victims(version)
     const from = Date.now()
     for (const pid of pids) killGroupOrProcess(pid, this.#case.victim)
     return { pids: pids.length, from, to: Date.now() }
@@ -219,7 +219,9 @@ class Play {
   async #victims(version: string): Promise<readonly number[]> {
     if (this.#case.victim !== 'canary') return this.#routerProcesses()
     const observed = await this.#instances()
-    return observed.filter(({ revision }) => revision.version === version).map(({ pid }) => pid)
+    return observed
+      .filter(({ side, revision }) => side === 'canary' && revision.version === version)
+      .map(({ pid }) => pid)
   }
 
   async #routerProcesses(): Promise<readonly number[]> {
@@ -310,8 +312,14 @@ class Play {
 
   #amissOf(
     calls: readonly Call[],
-    { blow, version, end }: { readonly blow: Blow; readonly version: string; readonly end: number },
+    around: {
+      readonly blow: Blow
+      readonly version: string
+      readonly end: number
+      readonly isPromoting: boolean
+    },
   ): readonly string[] {
+    const { blow, version } = around
     const lost = calls.filter(isLost)
     const bad = calls.filter(call => !isLost(call) && call.status !== 200 && call.front !== version)
     const told = (which: readonly Call[]): string =>
@@ -324,21 +332,37 @@ class Play {
         .join('; ')
     const amiss =
       bad.length === 0 ? [] : [`${bad.length} errors that the new version did not make: ${told(bad)}`]
-    const allowed = this.#mayBeLost(calls, blow, end)
+    const allowed = this.#mayBeLost(calls, around)
     const beyond = lost.filter(call => !allowed(call))
     if (beyond.length > 0) amiss.push(`${beyond.length} requests were lost that need not be: ${told(beyond)}`)
     return amiss
   }
 
-  /** Until an answer comes again to what is asked after the kill; of an outage that lasts longer, nothing is excused. */
-  #mayBeLost(calls: readonly Call[], blow: Blow, end: number): (call: Call) => boolean {
-    const { victim, moment } = this.#case
-    // Only when the canary is no canary any more is there nobody else to answer.
-    const isOut = victim !== 'runner' && (victim !== 'canary' || moment.node.endsWith('/promote'))
-    if (!isOut) return () => false
+  /**
+   * Until an answer comes again to what is asked after the kill; of an outage that lasts longer, nothing is excused.
+   * Without the canary others answer, unless it was about to be the only one: its promotion had begun.
+   */
+  #mayBeLost(
+    calls: readonly Call[],
+    { blow, end, isPromoting }: { readonly blow: Blow; readonly end: number; readonly isPromoting: boolean },
+  ): (call: Call) => boolean {
+    const { victim } = this.#case
+    if (victim === 'runner' || (victim === 'canary' && !isPromoting)) return () => false
     const answered = calls.filter(call => !isLost(call) && call.sent >= blow.to).map(({ sent }) => sent)
     const back = victim === 'canary' ? end : Math.min(...answered, blow.to + LONGEST_OUTAGE_MS)
     return call => call.ended >= blow.from && call.sent <= back
+  }
+
+  /** Whether a promotion had begun when the kill came, and was not known to be over. */
+  async #isPromoting({ to }: Blow): Promise<boolean> {
+    const begun = new Set<string>()
+    for (const event of await this.#ground.project.events(this.#run()!)) {
+      if (event.at > to) break
+      if (!('node' in event) || !event.node.endsWith('/canary/promote')) continue
+      if (event.type === 'node-started') begun.add(event.node)
+      if (event.type === 'node-succeeded') begun.delete(event.node)
+    }
+    return begun.size > 0
   }
 }
 
