@@ -200,8 +200,8 @@ describe('in the text of a plan', () => {
   test('a switch', () => {
     expect(paragraph(deployed(blueGreen(), 'needs', [db]))).toMatchInlineSnapshot(`
       "
-        production/db  100 %; at most 100% of the requests before the last step; nothing is measured: only
-                       its health can stop it
+        production/db  100 %; all of the requests at once; nothing is measured: only its health can stop
+                       it
       "
     `)
   })

@@ -33,6 +33,7 @@ const percent = (share: number): string => formatValue(share, 'ratio')
 
 function exposureText({ exposed, exposedApart, hops, lockstep, weights }: Risk): string {
   if (exposed === 0) return ''
+  if (exposed === 1) return 'all of the requests at once'
   const most = `at most ${percent(exposed)} of the requests before the last step`
   if (hops < 2 || weights.length < 2) return most
   return lockstep
