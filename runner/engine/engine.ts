@@ -26,6 +26,7 @@ import {
 } from '../../src/run/state.ts'
 import { undecidedComponents } from '../../src/run/traffic.ts'
 import { judgeWord, type Word } from './judge-word.ts'
+import type { ValidationRequest } from './mend.ts'
 
 /** One attempt at a node, as the performer is asked for it. */
 export interface Task {
@@ -37,12 +38,6 @@ export interface Task {
   readonly context: EffectContext
   /** Why the context's signal was aborted, once it is. */
   readonly stopped: () => Stopped | null
-}
-
-export interface ValidationRequest {
-  readonly state: RunState
-  readonly rollback: RollbackState
-  readonly context: EffectContext
 }
 
 /** cancelled: as a consequence, with the cause. aborted: the runner is to leave at once, the outcome stays open. */
@@ -234,14 +229,12 @@ class Engine {
   #validate(rollback: RollbackState): void {
     const state = this.#state
     const key = validationKey(rollback)
-    this.#port.run(key, null, async context => {
-      try {
-        return (await this.#options.validate?.({ state, rollback, context })) ?? []
-      } catch (error) {
+    this.#port.run(key, null, context =>
+      this.#options.validate!({ state, rollback, context }).catch(error => {
         this.#fatal ??= error
         return []
-      }
-    })
+      }),
+    )
   }
 
   #sleep(work: Work, until: number): void {

@@ -9,7 +9,8 @@
  */
 
 import type { Unstamped } from '../../src/run/events.ts'
-import type { Platform, PlatformContext, RecoveryContext } from '../../src/run/ports.ts'
+import type { EffectContext, Platform, PlatformContext, RecoveryContext } from '../../src/run/ports.ts'
+import type { RollbackState, RunState } from '../../src/run/state.ts'
 import {
   type AppliedRecovery,
   type Expected,
@@ -21,7 +22,6 @@ import {
   type Validation,
   validatedComponent,
 } from '../../src/run/validation.ts'
-import type { ValidationRequest } from './engine.ts'
 import { takenOver } from './perform.ts'
 import type { World } from './world.ts'
 
@@ -89,6 +89,13 @@ export async function mend(
     seen = await look(platform, expected)
   }
   return { ...seen, recoveries }
+}
+
+/** What the engine asks when a rollback has ended. */
+export interface ValidationRequest {
+  readonly state: RunState
+  readonly rollback: RollbackState
+  readonly context: EffectContext
 }
 
 /** For the engine: what runs after a rollback, as the event with which it finishes. */

@@ -7,7 +7,7 @@ import type { RollbackStrategy } from '../plan/plan.ts'
 import type { Outcome, RollbackScope, Unstamped } from './events.ts'
 import { fallingWith, judgeFailure, matesOf } from './policy.ts'
 import { computeRollback } from './rollback.ts'
-import type { RunState, Work } from './state.ts'
+import type { RollbackState, RunState, Work } from './state.ts'
 
 export interface Wanted {
   readonly scope: RollbackScope
@@ -62,4 +62,28 @@ export function haltScope(state: RunState, failed: readonly Work[]): RollbackSco
   if (state.halt!.policy === 'rollback-all') return { kind: 'all' }
   const components = failed.flatMap(({ node }) => matesOf(state.plan, node))
   return { kind: 'components', components: fallingWith(state.plan, components) }
+}
+
+/** See what runs now that a rollback has ended: its outcome is `rollback-finished`. */
+export interface Validating {
+  readonly type: 'validate'
+  readonly rollback: RollbackState
+}
+
+/** Where nobody can see what runs, a rollback ends with its last node. */
+export function rollbacksDone(state: RunState): Unstamped[] {
+  if (state.validates) return []
+  return state.rollbacks
+    .filter(rollback => rollback.left === 0 && !rollback.finished)
+    .map(rollback => ({ type: 'rollback-finished', rollback: rollback.number }))
+}
+
+/** Where somebody can see what runs, a rollback ends with what is found. */
+export function validations(state: RunState): readonly Validating[] {
+  if (!state.validates || state.stop === 'interrupt' || state.aborted) return []
+  const due = state.rollbacks.filter(
+    ({ left, finished, validating }) => left === 0 && !finished && !validating,
+  )
+  for (const rollback of due) rollback.validating = true
+  return due.map(rollback => ({ type: 'validate', rollback }))
 }

@@ -12,7 +12,16 @@
  *  C3. A run is finished only when nothing is in flight and every rollback owed has been planned and has ended.
  */
 import { isApproved } from './approvals.ts'
-import { haltingFailures, haltScope, nextStage, outcomeOf, plannedRollback } from './decide-rollback.ts'
+import {
+  haltingFailures,
+  haltScope,
+  nextStage,
+  outcomeOf,
+  plannedRollback,
+  rollbacksDone,
+  type Validating,
+  validations,
+} from './decide-rollback.ts'
 import type { Outcome, Unstamped } from './events.ts'
 import { isAskedFor } from './evolve.ts'
 import { isOf } from './policy.ts'
@@ -21,7 +30,6 @@ import {
   isEnded,
   isFree,
   isWatching,
-  type RollbackState,
   type RunState,
   setInFlight,
   type Work,
@@ -46,8 +54,7 @@ export type Command =
       readonly until: number
       readonly events: readonly Unstamped[]
     }
-  /** See what runs now that a rollback has ended: its outcome is `rollback-finished`. */
-  | { readonly type: 'validate'; readonly rollback: RollbackState }
+  | Validating
   /** Stop what runs: its outcome is `node-cancelled`. */
   | { readonly type: 'cancel'; readonly work: Work }
   /** Nothing can go on before a person speaks or a time comes. `until`: the earliest such time. */
@@ -127,23 +134,6 @@ const isBusy = (state: RunState, containment: Containment): boolean =>
       work.node.component !== undefined &&
       containment.components.includes(work.node.component),
   )
-
-function rollbacksDone(state: RunState): Unstamped[] {
-  if (state.validates) return []
-  return state.rollbacks
-    .filter(rollback => rollback.left === 0 && !rollback.finished)
-    .map(rollback => ({ type: 'rollback-finished', rollback: rollback.number }))
-}
-
-/** Where somebody can see what runs, a rollback ends with what is found. */
-function validations(state: RunState): Command[] {
-  if (!state.validates || state.stop === 'interrupt' || state.aborted) return []
-  const due = state.rollbacks.filter(
-    ({ left, finished, validating }) => left === 0 && !finished && !validating,
-  )
-  for (const rollback of due) rollback.validating = true
-  return due.map(rollback => ({ type: 'validate', rollback }))
-}
 
 /** What is not in flight although it is under way: after a crash, or because its time has come. */
 function revive(state: RunState, now: number): Command[] {
