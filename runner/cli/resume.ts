@@ -42,6 +42,7 @@ export const resume: Command = {
     return runAndShow(io, {
       folder: opened.folder,
       plan: adopted?.plan ?? opened.plan,
+      known: opened,
       definition: adopted?.definition ?? loaded.definition,
       root: opened.meta.root,
       opening: state => [

@@ -29,10 +29,9 @@ export interface LoadOptions {
  * @throws InputError where it could not be bundled or evaluated, with the type errors among its diagnostics
  */
 export async function loadDefinition(project: Project, options: LoadOptions): Promise<LoadedDefinition> {
-  const [loaded, checked] = await Promise.allSettled([
-    bundleAndEvaluate(project),
-    options.types === 'check' ? checkTypes(project) : unchecked,
-  ])
+  // The compiler takes the longest, in a process of its own: it is begun first.
+  const checking = options.types === 'check' ? checkTypes(project) : unchecked
+  const [loaded, checked] = await Promise.allSettled([bundleAndEvaluate(project), checking])
   if (loaded.status === 'rejected') throw together(loaded.reason, checked)
   if (checked.status === 'rejected') throw checked.reason
   const { bundle } = loaded.value
