@@ -35,14 +35,12 @@ describe('the checkout in one region', () => {
 
   /** Releases 3.0.0 with that fault under customers. */
   const releaseFaulty = async (fault: string) => {
-    const customers = await phoenix.customers(240)
     const args = ['--only', 'production', '--param', `fault=${fault}`, '--param', 'fault-in=production']
-    const { code, run, stderr } = await phoenix.release(args)
-    const seen = await customers.stop()
+    const { code, run, stderr, seen } = await phoenix.release(args, 240)
     expect(code, stderr).toBe(1)
     const { cause, traffic } = (await phoenix.report(run)) as unknown as { cause: Cause; traffic: Traffic[] }
     const shares = traffic.filter(({ kind }) => kind === 'shifted').map(({ canary }) => canary)
-    return { seen, cause, most: Math.max(...shares) }
+    return { seen: seen!, cause, most: Math.max(...shares) }
   }
 
   const cases = [

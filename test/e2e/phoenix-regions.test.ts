@@ -41,9 +41,8 @@ test('when nobody comes, nothing is measured, and nothing passes', { timeout: LO
 test('a breach in the first wave takes the one box back too, and the rest never begins', {
   timeout: LONG,
 }, async () => {
-  const customers = await phoenix.customers(400)
-  const { code, run, stderr } = await phoenix.release(['--only', 'production', '--param', 'fault=slow'])
-  const seen = await customers.stop()
+  const args = ['--only', 'production', '--param', 'fault=slow']
+  const { code, run, stderr, seen } = await phoenix.release(args, 400)
   expect(code, stderr).toBe(1)
   const report = await reportOf(run)
   expect(report.cause?.failure.message).toMatch(/payment-service 3\.0\.0 .*latency p95/)
@@ -51,19 +50,17 @@ test('a breach in the first wave takes the one box back too, and the rest never 
   expect(box).toBe('production.ap-southeast-1')
   expect(wave.toSorted()).toEqual(['production.eu-central-1', 'production.us-west-2'])
   expect(await phoenix.versions()).toEqual(['stable 2.9.0'])
-  expect(seen.problems).toEqual([])
-  expect(seen.sides.outside).toMatchObject({ errors: 0, lost: 0 })
+  expect(seen?.problems).toEqual([])
+  expect(seen?.sides.outside).toMatchObject({ errors: 0, lost: 0 })
 })
 
 test('a good version goes from one box through the first wave to the rest', { timeout: LONG }, async () => {
-  const customers = await phoenix.customers(400)
-  const { code, run, stderr } = await phoenix.release(['--only', 'production'])
-  const seen = await customers.stop()
+  const { code, run, stderr, seen } = await phoenix.release(['--only', 'production'], 400)
   expect(code, stderr).toBe(0)
   const [box, ...rest] = reached(await reportOf(run))
   expect(box).toBe('production.ap-southeast-1')
   expect(rest.at(-1)).toBe('production.us-east-1')
   expect(await phoenix.versions()).toEqual(['stable 3.0.0'])
-  expect(seen.problems).toEqual([])
-  expect(seen.sides).toMatchObject({ outside: { errors: 0, lost: 0 }, canary: { errors: 0, lost: 0 } })
+  expect(seen?.problems).toEqual([])
+  expect(seen?.sides).toMatchObject({ outside: { errors: 0, lost: 0 }, canary: { errors: 0, lost: 0 } })
 })

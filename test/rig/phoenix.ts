@@ -5,15 +5,17 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Json } from '../../src/plan/plan.ts'
 import { decisionFor, signedBy, smuggle } from './people.ts'
-import { createProject, type Exit, type TestProject } from './project.ts'
-import { until } from './wait.ts'
+import { createProject, type Exit, type Running, type TestProject } from './project.ts'
 
-const releases = resolve(import.meta.dirname, '../../releases')
+/** Where `unit-tests.js` keeps what the very same tests of the very same files have covered. */
+const kept = (root: string): string => join(root, 'coverage', 'phoenix', 'kept')
+const repository = resolve(import.meta.dirname, '../..')
 const definition = 'releases/phoenix.ts'
 
 /** Commands of a release run in the project's folder, and so does what the tests start. */
@@ -39,16 +41,19 @@ export interface Place {
   readonly running: Readonly<Record<string, readonly string[]>>
 }
 
-export interface Customers {
+interface Customers {
   readonly stop: () => Promise<Seen>
+}
+
+export interface Released extends Exit {
+  /** null: no customer came. */
+  readonly seen: Seen | null
 }
 
 export interface Phoenix {
   readonly project: TestProject
-  /** Runs a release with both approvals given as soon as they are asked for. */
-  readonly release: (args: readonly string[]) => Promise<Exit>
-  /** Customers come to all places of production. */
-  readonly customers: (visits: number) => Promise<Customers>
+  /** Runs a release. When approvals are asked for, customers come to all places of production, and both are given. */
+  readonly release: (args: readonly string[], visits?: number) => Promise<Released>
   readonly places: () => Promise<readonly Place[]>
   /** Every version in production, with its side, once. */
   readonly versions: () => Promise<readonly string[]>
@@ -60,8 +65,25 @@ export interface Phoenix {
 export function phoenixProject(): TestProject {
   const project = createProject({ files: {}, env })
   const copied = (path: string): boolean => !path.endsWith('approvers')
-  cpSync(releases, join(project.root, 'releases'), { recursive: true, filter: copied })
-  return project
+  cpSync(join(repository, 'releases'), join(project.root, 'releases'), { recursive: true, filter: copied })
+  copyKept(repository, project.root)
+  const dispose = async (): Promise<void> => {
+    copyKept(project.root, repository)
+    await project.dispose()
+  }
+  return { ...project, dispose }
+}
+
+/** Each file whole or not at all: other tests do the same. */
+function copyKept(from: string, to: string): void {
+  if (!existsSync(kept(from))) return
+  mkdirSync(kept(to), { recursive: true })
+  for (const name of readdirSync(kept(from)).filter(each => each.endsWith('.info'))) {
+    const target = join(kept(to), name)
+    if (existsSync(target)) continue
+    copyFileSync(join(kept(from), name), `${target}.${process.pid}`)
+    renameSync(`${target}.${process.pid}`, target)
+  }
 }
 
 /** Makes the project and puts 2.9.0 into production. @throws Error where that fails */
@@ -71,9 +93,10 @@ export async function startPhoenix(regions: string): Promise<Phoenix> {
   writePeople(project)
   const phoenix: Phoenix = {
     project,
-    release: args =>
-      releaseWith(project, ['--param', 'pace=quick', '--param', `regions=${regions}`, ...args]),
-    customers: async visits => startCustomers(project, await placesOf(project), { visits, left }),
+    release: (args, visits = 0) => {
+      const params = ['--param', 'pace=quick', '--param', `regions=${regions}`]
+      return releaseWith(project, [...params, ...args], { visits, left })
+    },
     places: () => placesOf(project),
     versions: async () => {
       const all = (await placesOf(project)).flatMap(({ running }) => Object.values(running).flat())
@@ -90,6 +113,7 @@ export async function startPhoenix(regions: string): Promise<Phoenix> {
     },
   }
   const first = await phoenix.release(['--param', 'version=2.9.0', '--only', 'production'])
+  copyKept(project.root, repository)
   if (first.code === 0) return phoenix
   await phoenix.dispose()
   throw new Error(`2.9.0 could not be deployed: ${first.stderr}${first.stdout}`)
@@ -114,22 +138,35 @@ async function approve(project: TestProject, run: string): Promise<void> {
   }
 }
 
-async function releaseWith(project: TestProject, args: readonly string[]): Promise<Exit> {
+interface Going {
+  /** Visits a second from the moment at which people are asked; 0: nobody comes. */
+  readonly visits: number
+  readonly left: ChildProcess[]
+}
+
+async function releaseWith(project: TestProject, args: readonly string[], going: Going): Promise<Released> {
   const running = project.start(['run', definition, '--yes', '--wait', '5m', ...args])
+  const run = await whenAsked(project, running)
+  if (run === null) return { ...(await running.exit), seen: null }
+  const customers = going.visits === 0 ? null : startCustomers(project, await placesOf(project), { ...going })
+  await approve(project, run)
+  const exit = await running.exit
+  return { ...exit, seen: customers === null ? null : await customers.stop() }
+}
+
+/** The run, once it asks for an approval; null where it has ended. The gates take as long as they take: the test has a limit. */
+async function whenAsked(project: TestProject, running: Running): Promise<string | null> {
   let over = false
-  const exit = running.exit.finally(() => {
+  const ended = running.exit.then(() => {
     over = true
   })
-  const run = await until('the run names itself', () =>
-    over ? 'none' : /^run (\S+)$/m.exec(running.printed())?.[1],
-  )
-  const asked = await until('an approval is asked for, or the run is over', async () => {
-    if (over) return 'over'
-    if (!project.runs().includes(run)) return false
-    return (await project.eventsOf(run, 'node-waiting')).length > 0 && 'asked'
-  })
-  if (asked === 'asked') await approve(project, run)
-  return exit
+  while (!over) {
+    const run = /^run (\S+)$/m.exec(running.printed())?.[1]
+    const known = run !== undefined && project.runs().includes(run)
+    if (known && (await project.eventsOf(run, 'node-waiting')).length > 0) return run
+    await Promise.race([ended, pause(50)])
+  }
+  return null
 }
 
 interface LocalStatus {
@@ -162,11 +199,7 @@ async function placesOf(project: TestProject): Promise<readonly Place[]> {
 }
 
 /** They come for at most ten minutes, and go when they are told to. */
-function startCustomers(
-  project: TestProject,
-  places: readonly Place[],
-  { visits, left }: { readonly visits: number; readonly left: ChildProcess[] },
-): Customers {
+function startCustomers(project: TestProject, places: readonly Place[], { visits, left }: Going): Customers {
   const script = 'releases/phoenix/scripts/client.js'
   const gateways = places.map(({ gateway }) => gateway)
   const args = [script, ...gateways, '--seconds', '600', '--rate', String(visits)]
