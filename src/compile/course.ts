@@ -1,3 +1,8 @@
+/**
+ * What a strategy that divides traffic goes through in one place, and whether it can be done there.
+ *
+ * Role: the phases and their time limits, found out once; progressive.ts and lockstep.ts make nodes of them.
+ */
 import { type Millis, ROUTER_CAPABILITIES, type RouterCapabilities } from '../plan/plan.ts'
 import type { CompileContext } from './context.ts'
 import type { Lowering } from './lower.ts'
