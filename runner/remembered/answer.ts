@@ -11,7 +11,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Stamp } from './stamps.ts'
+import type { Names, Stamp } from './stamps.ts'
 
 /** A process that runs what a plan found to run. `start` in clock ticks from the boot, as /proc has it. */
 export interface Running {
@@ -25,6 +25,7 @@ export interface Answer {
   readonly named: string
   readonly definition: string
   readonly stamps: readonly Stamp[]
+  readonly names: readonly Names[]
   /** Processes that have to run still. */
   readonly running: readonly Running[]
   /** What goes to stderr, to stdout, and to a file instead. */
@@ -56,7 +57,7 @@ const VARIABLES = 'HOME NODE_PATH NO_COLOR RELEASE_LOCAL_HOME TERM TZ XDG_STATE_
 
 /** Everything that an answer depends on besides files and processes, as a text. */
 export const questionOf = ({ argv, cwd, env, screens }: Asked): string =>
-  JSON.stringify([2, process.version, cwd, argv, screens, VARIABLES.map(name => env[name] ?? null)])
+  JSON.stringify([3, process.version, cwd, argv, screens, VARIABLES.map(name => env[name] ?? null)])
 
 /** Where answers are kept: with the person, like the compiled code. */
 export const answersFolder = (env: NodeJS.ProcessEnv): string =>

@@ -12,7 +12,7 @@
 import { fstatSync, readFileSync, realpathSync, writeFileSync, writeSync } from 'node:fs'
 import { watchOutput } from '../cli/lost-output.ts'
 import { type Answer, answerPath, questionOf, type Running, readAnswer, type Screen } from './answer.ts'
-import { areUntouched } from './stamps.ts'
+import { areSameNames, areUntouched } from './stamps.ts'
 
 /** Answers a command line from memory. False, and nothing was said, where it has to be answered anew. */
 export function recalled(argv: readonly string[]): boolean {
@@ -49,8 +49,8 @@ function screenOf(fd: 1 | 2): Screen | false {
 }
 
 /** Whether all that an answer rests on is as it was. @throws Error where what it rests on has gone */
-export const holds = ({ named, definition, stamps, running }: Answer): boolean =>
-  realpathSync(named) === definition && areUntouched(stamps) && allRun(running)
+export const holds = ({ named, definition, stamps, names, running }: Answer): boolean =>
+  realpathSync(named) === definition && areUntouched(stamps) && areSameNames(names) && allRun(running)
 
 function allRun(running: readonly Running[]): boolean {
   if (running.length === 0) return true

@@ -3,8 +3,9 @@
  *
  * What a plan rests on, and how a change of each is noticed:
  *  1. The files that were bundled or type-checked, the tsconfigs, the package.jsons and the approvers: by their stamps.
- *  2. A file that would be found before one of these, as a new `x.ts` before `x/index.ts`: by the stamp of every folder that
- *     holds one of them or lies between it and the project's. Above the project: by the names that are looked for there.
+ *  2. A file that would be found before one of these, as a new `x.ts` before `x/index.ts`: by the names of the modules in
+ *     every folder that holds one of them or lies between it and the project's; a package's own folder, by its stamp. What
+ *     is looked for by name on the way up, as a package.json is: by its stamp, or by its not being there.
  *  3. What is deployed: by the stamps of every folder and file of it, not by its content's hash, which takes reading all.
  *  4. What runs: by the stamps of what is written down about it, and by its processes. What is being started is not vouched for.
  *  5. This program and the compiler: by the stamps of their files.
@@ -22,7 +23,7 @@ import type { Project } from '../load/project.ts'
 import type { Planned } from '../plan-release.ts'
 import { openGrounds } from '../wire.ts'
 import { type Answer, answerPath, answersFolder, type Running, writeAnswer } from './answer.ts'
-import { takeStamps } from './stamps.ts'
+import { takeNames, takeStamps } from './stamps.ts'
 
 /** Answers kept for each person, and how many bytes and stamps one may have: what is larger is soon made, beside printing it. */
 const MOST_KEPT = 50
@@ -48,14 +49,17 @@ export async function remember(answered: Answered): Promise<void> {
   if (out.length + err.length + (file?.text.length ?? 0) > MOST_BYTES) return
   const world = await worldOf(plan, project)
   if (world === null) return
-  const paths = [...programFiles(), ...filesAndFolders(loaded.files, project), ...world.paths]
+  const { paths: known, folders } = filesAndFolders(loaded.files, project)
+  const paths = [...programFiles(), ...known, ...world.paths]
   if (typeof loaded.definition.approvers === 'string')
     paths.push(resolve(dirname(project.definition), loaded.definition.approvers))
   if (paths.length > MOST_STAMPS) return
   const stamps = takeStamps(paths, began)
-  if (stamps === null || !(await isStillSo(plan))) return
+  const names = takeNames(folders, began)
+  if (stamps === null || names === null || !(await isStillSo(plan))) return
   const { definition } = project
-  const answer: Answer = { named, definition, stamps, running: world.running, err, out, file, code }
+  const { running } = world
+  const answer: Answer = { named, definition, stamps, names, running, err, out, file, code }
   keep(answer, question)
 }
 
@@ -111,17 +115,28 @@ async function isStillSo(plan: Plan): Promise<boolean> {
 /** Where a module, its settings or its types are looked for, on the way up from it. */
 const LOOKED_FOR = ['package.json', 'tsconfig.json', 'node_modules', 'node_modules/@types']
 
-function filesAndFolders(files: readonly string[], { root }: Project): readonly string[] {
+interface Known {
+  readonly paths: readonly string[]
+  /** Whose names have a say. */
+  readonly folders: ReadonlySet<string>
+}
+
+function filesAndFolders(files: readonly string[], { root }: Project): Known {
   const folders = new Set<string>()
+  const installed = new Set<string>()
   const above = new Set<string>()
   for (const file of files) {
     let folder = dirname(file)
+    if (file.split('/').includes('node_modules')) {
+      installed.add(folder)
+      continue
+    }
     folders.add(folder)
-    if (file.split('/').includes('node_modules')) continue
     for (; folder.startsWith(`${root}/`); folder = dirname(folder)) folders.add(dirname(folder))
     for (let at = dirname(file); !above.has(at); at = dirname(at)) above.add(at)
   }
-  return [...files, ...folders, ...[...above].flatMap(at => LOOKED_FOR.map(name => join(at, name)))]
+  const lookedFor = [...above].flatMap(at => LOOKED_FOR.map(name => join(at, name)))
+  return { paths: [...files, ...installed, ...lookedFor], folders }
 }
 
 function programFiles(): readonly string[] {

@@ -6,8 +6,9 @@
  *     set; a folder has one as soon as a name in it comes, goes or changes. What was not there is not there still.
  *  2. What was touched after the work on it had begun, or so shortly before that the kernel's clock does not tell the two
  *     apart, is not vouched for.
+ *  3. Of a folder in which much comes and goes, only the names count under which a module may be found.
  */
-import { statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 
 /** Path, inode, size, and the times of modification and of change in milliseconds since 1970; a path alone is not there. */
 export type Stamp =
@@ -37,3 +38,25 @@ export function areUntouched(stamps: readonly Stamp[]): boolean {
     return is.ino === inode && is.size === size && is.mtimeMs === modified && is.ctimeMs === changed
   })
 }
+
+/** A folder, and what a module may be called that is found in it. */
+export type Names = readonly [folder: string, names: string]
+
+/** As {@link takeStamps}, for folders. */
+export function takeNames(folders: Iterable<string>, began: number): readonly Names[] | null {
+  const unique = [...new Set(folders)]
+  return takeStamps(unique, began) === null ? null : unique.map(folder => [folder, namesIn(folder)])
+}
+
+/** Whether no module has come, gone or changed its name. @throws Error where a folder has gone */
+export const areSameNames = (taken: readonly Names[]): boolean =>
+  taken.every(([folder, names]) => namesIn(folder) === names)
+
+const MODULE = /\.(?:[cm]?[jt]sx?|css)$/
+
+/** A folder, or a file of another kind, is never found before a module of the same name. */
+const namesIn = (folder: string): string =>
+  readdirSync(folder)
+    .filter(name => MODULE.test(name))
+    .sort()
+    .join('/')

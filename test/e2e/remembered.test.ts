@@ -17,7 +17,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { identify } from '../../runner/adapters/loopback/process-table.ts'
 import { type Answer, readAnswer, writeAnswer } from '../../runner/remembered/answer.ts'
 import { holds } from '../../runner/remembered/recall.ts'
-import { takeStamps } from '../../runner/remembered/stamps.ts'
+import { takeNames, takeStamps } from '../../runner/remembered/stamps.ts'
 import { createProject, type TestProject } from '../rig/project.ts'
 import { until } from '../rig/wait.ts'
 
@@ -139,12 +139,20 @@ test('everything that an answer rests on is looked at', async () => {
       () => mkdirSync(join(project.home, 'clusters/remembered/test/instances/api'), { recursive: true }),
     ],
   ]
+  // What comes and goes beside a definition has no say.
+  project.write('notes.txt', '')
+  project.write('coverage/lcov.info', '')
+  expect(holds(answer)).toBe(true)
   let now = answer
   for (const [what, change] of changes) {
     now = {
       ...now,
       stamps: takeStamps(
         now.stamps.map(([path]) => path),
+        Infinity,
+      )!,
+      names: takeNames(
+        now.names.map(([folder]) => folder),
         Infinity,
       )!,
     }
@@ -163,6 +171,7 @@ test('what ran has to run still', async () => {
     named: file,
     definition: file,
     stamps: [],
+    names: [],
     running,
     err: '',
     out: '',
