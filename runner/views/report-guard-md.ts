@@ -8,6 +8,7 @@ import type { GuardBreach } from '../../src/run/guard-record.ts'
 import type { Report } from '../../src/run/report.ts'
 import type { Validation } from '../../src/run/validation.ts'
 import { code, section, table, text } from './markdown.ts'
+import { GUARD_OUTCOMES } from './report-words.ts'
 import { renderTime } from './time-text.ts'
 
 /** Why the guard took the release back: the one root cause of that. */
@@ -75,13 +76,8 @@ function validatedText(number: number, { components, recoveries, ok }: Validatio
   ].join('\n')
 }
 
-const OUTCOMES = {
-  quiet: 'its time was over, and nothing had to be taken back',
-  'rolled-back': 'took the release back',
-  'rollback-failed': '**tried to take the release back, and not all is back**',
-  gone: 'ended, since the release stands no more',
-  interrupted: 'was told to stop',
-} as const
+const outcomeText = (outcome: keyof typeof GUARD_OUTCOMES): string =>
+  outcome === 'rollback-failed' ? `**${GUARD_OUTCOMES[outcome]}**` : GUARD_OUTCOMES[outcome]
 
 /** What each watch saw and did. */
 export function guardSection({ guards = [] }: Report): string {
@@ -89,7 +85,7 @@ export function guardSection({ guards = [] }: Report): string {
   const texts = guards.map(guard => {
     const { startedAt, endedAt, who, outcome, reason, rounds, anomalies, recoveries } = guard
     const end = endedAt === null ? 'it was cut off, or goes on' : `until ${renderTime(endedAt)}`
-    const head = `- ${renderTime(startedAt)}, by ${text(who)}: ${rounds} rounds, ${end}${outcome === null ? '' : `: ${OUTCOMES[outcome]}`}${reason === null ? '' : ` (${text(reason)})`}`
+    const head = `- ${renderTime(startedAt)}, by ${text(who)}: ${rounds} rounds, ${end}${outcome === null ? '' : `: ${outcomeText(outcome)}`}${reason === null ? '' : ` (${text(reason)})`}`
     const told = [
       ...anomalies.map(({ at, environment, component, reason: why }) => ({
         at,

@@ -22,6 +22,7 @@ import { chartGroups } from './chart-data.ts'
 import { READER_SCRIPT } from './chart-reader.ts'
 import { CHART_STYLE } from './chart-svg.ts'
 import { chartSections, readableCharts } from './report-html-charts.ts'
+import { breachPart, guardPart, statePart } from './report-html-guard.ts'
 import {
   approvalsPart,
   causePart,
@@ -61,7 +62,9 @@ export function renderReportHtml(report: Report, timeline: Timeline): string {
 <h1>${title}</h1>
 ${heading(report)}
 ${causePart(report)}
+${breachPart(report)}
 ${rollbackPart(report)}
+${statePart(report)}
 ${keptPart(report)}
 ${irreversiblePart(report)}
 ${chartSections(groups)}
@@ -71,6 +74,7 @@ ${approvalsPart(report)}
 ${stagesPart(report)}
 ${consequencesPart(report)}
 ${interruptionsPart(report)}
+${guardPart(report)}
 ${planPart(report)}
 </main>
 <script type="application/json" id="report">${scriptJson(report)}</script>

@@ -104,3 +104,14 @@ export function trafficText({ kind, canary, baseline, mirror, matched }: ReportT
   ]
   return shares.join(', ')
 }
+
+/** How a watch over a release that was done has ended. */
+export const GUARD_OUTCOMES: Readonly<
+  Record<NonNullable<NonNullable<Report['guards']>[number]['outcome']>, string>
+> = {
+  quiet: 'its time was over, and nothing had to be taken back',
+  'rolled-back': 'took the release back',
+  'rollback-failed': 'tried to take the release back, and not all is back',
+  gone: 'ended, since the release stands no more',
+  interrupted: 'was told to stop',
+}

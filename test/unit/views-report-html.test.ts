@@ -13,7 +13,7 @@ import { buildTimeline } from '../../src/run/timeline.ts'
 import breached from '../fixtures/report/breached.json' with { type: 'json' }
 import passed from '../fixtures/report/passed.json' with { type: 'json' }
 import { reportSamples } from '../fixtures/report-samples.ts'
-import { BOB, type Story, stories } from '../fixtures/view-plan.ts'
+import { BEGIN, BOB, type Story, stories } from '../fixtures/view-plan.ts'
 
 interface Recorded {
   readonly plan: Plan
@@ -31,6 +31,65 @@ const sharesOf = (report: Report, component: string): string =>
     .filter(moment => moment.component === component)
     .map(({ kind, canary }) => (kind === 'shifted' ? `${canary}%` : `${kind} ${canary}%`))
     .join(' ')
+
+const place = { environment: 'production', component: 'back' }
+const restart = {
+  ...place,
+  name: 'restart',
+  problem: 'it did not answer',
+  outcome: 'failed',
+  detail: 'it did not start',
+} as const
+
+/** What a guard, and the rollback that it asked for, add to a report. */
+const watched: Pick<Report, 'rollbacks' | 'guards'> = {
+  rollbacks: [
+    {
+      number: 1,
+      because: 'guard',
+      strategy: 'immediate',
+      plannedAt: BEGIN + 8000,
+      finishedAt: BEGIN + 9000,
+      validated: {
+        ok: false,
+        components: [
+          {
+            ...place,
+            ok: false,
+            runs: [{ slot: 0, version: '2.9.0', digest: 'cd34', healthy: false }],
+            differs: ['slot 0 does not answer'],
+          },
+        ],
+        recoveries: [restart],
+      },
+      breach: {
+        ...place,
+        version: '3.0.0',
+        measure: 'error rate',
+        unit: 'ratio',
+        expected: 'at most 5%',
+        threshold: 0.05,
+        reason: 'error rate 40% is not at most 5%',
+        firedAt: BEGIN + 7000,
+        measurements: [[BEGIN + 7000, 0.4, 120]],
+      },
+    },
+  ],
+  guards: [
+    {
+      startedAt: BEGIN,
+      who: BOB,
+      until: BEGIN + 60_000,
+      endedAt: BEGIN + 9000,
+      outcome: 'rolled-back',
+      reason: null,
+      rounds: 4,
+      breach: null,
+      anomalies: [{ ...place, at: BEGIN + 5000, measure: 'latency p95', reason: 'latency p95 rises' }],
+      recoveries: [{ ...restart, at: BEGIN + 6000 }],
+    },
+  ],
+}
 
 describe('what was measured', () => {
   test('of a canary that passed: each share, each analysis, each figure', () => {
@@ -249,6 +308,23 @@ describe('the page', () => {
       '<i title="&quot;&lt;&amp;">a<b>&#39;</b>3</i>',
     )
     expect(scriptJson('</script>\u2028').markup).toBe('"\\u003c/script\\u003e\\u2028"')
+  })
+
+  test('what came after the release is said: the breach, what runs since, what the guard saw', () => {
+    const page = renderReportHtml({ ...reportSamples[0]!, ...watched }, { from: 0, until: 0, spans: [] })
+    for (const heading of ['Why the guard took it back', 'What runs since', 'After the release'])
+      expect(page.includes(`<h2>${heading}</h2>`), heading).toBe(true)
+    for (const text of [
+      'error rate 40% is not at most 5%',
+      '<td class="number">40%</td>',
+      'After rollback 1 not all was as it should be:',
+      '0: 2.9.0 (ill)',
+      'no: slot 0 does not answer',
+      '<code>restart</code> for back in production, since it did not answer: <span class="bad">failed</span>',
+      '4 rounds, until 2024-03-15 08:00:09 UTC: took the release back',
+      'unusual: back in production: latency p95 rises',
+    ])
+      expect(page.includes(text), text).toBe(true)
   })
 
   test('who went on is said', () => expect(pageOf(stories.resumed())).toContain(`${BOB} went on at`))
