@@ -238,9 +238,7 @@ function shortened(plan: Plan, events: readonly RunEvent[]): readonly string[] {
     const end = ends.get(key)
     if (operation.kind !== 'wait' || end === undefined) return []
     const from = Math.max(begun, ...[...needs, ...after].map(before => ends.get(before) ?? 0))
-    return end - from >= operation.duration
-      ? []
-      : [`L4 ${key}: ${end - from} of ${operation.duration} ms`]
+    return end - from >= operation.duration ? [] : [`L4 ${key}: ${end - from} of ${operation.duration} ms`]
   })
 }
 
