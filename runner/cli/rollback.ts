@@ -35,6 +35,7 @@ export const rollback: Command = {
       value: 'TIME',
       help: 'only while the run ended no longer ago than this, and taking no longer than this',
     },
+    through: { help: 'also what was frozen, because something that cannot be undone was built on it' },
     'dry-run': { help: 'say what would be undone, and what could not be; change nothing' },
   },
   takes: [1, 1],
@@ -43,7 +44,7 @@ export const rollback: Command = {
     const asked: Asked = {
       because: 'person',
       scope: readScope(invocation, opened.state),
-      strategy: readStrategy(invocation) ?? opened.plan.rollback,
+      ...orderOf(invocation, opened),
     }
     const limit = readLimit(invocation, opened)
     if (invocation.flag('dry-run')) return dryRun(io, opened, asked)
@@ -55,6 +56,21 @@ export const rollback: Command = {
     )
     return 1
   },
+}
+
+/** What is taken back in stages stops at what is frozen, each stage for itself: going through it is one rollback. */
+function orderOf(invocation: Invocation, { plan }: OpenedRun): Pick<Asked, 'strategy' | 'through'> {
+  const strategy = readStrategy(invocation)
+  const through = invocation.flag('through')
+  if (through && strategy === 'staged') {
+    const hint = 'Leave one of them out, or take --strategy immediate.'
+    throw new InputError([wrong('arguments', '--through and --strategy staged do not go together', hint)])
+  }
+  if (!through) return { strategy: strategy ?? plan.rollback }
+  return {
+    through,
+    strategy: strategy ?? (plan.rollback === 'immediate' ? 'immediate' : 'service-by-service'),
+  }
 }
 
 function readScope(invocation: Invocation, state: RunState): RollbackScope {

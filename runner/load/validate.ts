@@ -10,7 +10,7 @@ import type { Diagnostic } from '../../src/diagnostic.ts'
 import { ownPackage } from './own-package.ts'
 
 /** `schemas/NAME.schema.json` in our package. */
-export type SchemaName = 'plan' | 'event' | 'line' | 'report'
+export type SchemaName = 'plan' | 'event' | 'line' | 'report' | 'guard'
 
 const compiled = new Map<SchemaName, Promise<ValidateFunction>>()
 
@@ -31,7 +31,7 @@ export async function validate(name: SchemaName, value: unknown): Promise<readon
 async function compileSchema(name: SchemaName): Promise<ValidateFunction> {
   const { Ajv2020 } = await import('ajv/dist/2020.js')
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false })
-  if (name === 'line') ajv.addSchema(readSchema('event'))
+  if (name === 'line') ajv.addSchema([readSchema('event'), readSchema('guard')])
   return ajv.compile(readSchema(name))
 }
 

@@ -15,6 +15,7 @@ export interface Wanted {
   readonly including?: readonly string[]
   readonly strategy?: RollbackStrategy | undefined
   readonly infeasible?: ReadonlyMap<string, string>
+  readonly through?: boolean
 }
 
 /** The event that plans a rollback. */

@@ -31,6 +31,8 @@ export interface RollbackRequest {
   readonly strategy?: RollbackStrategy | undefined
   /** What cannot be taken back as the world is, by the node's key, each with the reason: it stays. */
   readonly infeasible?: ReadonlyMap<string, string>
+  /** Nothing is frozen: what was built on before something irreversible is taken back as well. A person's word alone. */
+  readonly through?: boolean
   /** Left out: all is. For telling what a rollback after this one would take back. */
   readonly isLeft?: (work: Work) => boolean
 }
@@ -44,7 +46,7 @@ export function computeRollback(state: RunState, request: RollbackRequest): Roll
   const works = [...state.works.values()].filter(work => work.rollback === null)
   const owed = works.filter(work => work.owed && inScope(work) && (request.isLeft?.(work) ?? true))
   const pending = pendingUndos(state)
-  const frozen = frozenBy(works, owed)
+  const frozen = frozenBy(works, request.through === true ? [] : owed)
   const isUndoable = ({ key, node }: Work): boolean => UNDOABLE.has(node.undo.kind) && !pending.has(key)
   const feasible = (work: Work): boolean => !frozen.has(work) && infeasible?.get(work.key) === undefined
   const all = owed.filter(work => feasible(work) && isUndoable(work))

@@ -99,6 +99,11 @@ describe('a finished run', () => {
     expect(await document(await json('verify', run))).toMatchObject({ run, ok: true, torn: 0, approvals: [] })
     expect(await document(await json('rollback', run, '--dry-run'))).toMatchObject({
       run,
+      nodes: [],
+      kept: [{ node: 'make/image' }, { node: 'make/mail' }],
+    })
+    expect(await document(await json('rollback', run, '--dry-run', '--through'))).toMatchObject({
+      run,
       nodes: [{ undoes: 'make/image' }],
       kept: [{ node: 'make/mail' }],
     })
@@ -110,7 +115,7 @@ describe('a finished run', () => {
 
   test('rollback --dry-run changes nothing; rollback --to and of nothing are refused in words', async () => {
     const before = readFileSync(join(project.folderOf(run), 'journal.jsonl'), 'utf8')
-    const dry = await project.release(['rollback', run, '--dry-run'])
+    const dry = await project.release(['rollback', run, '--dry-run', '--through'])
     expect(`\n${dry.stdout}`).toMatchInlineSnapshot(`
       "
       This would be undone, in this order:

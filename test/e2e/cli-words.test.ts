@@ -271,6 +271,7 @@ describe('help', () => {
         --to NODE         only what was done after this node
         --strategy ORDER  service-by-service, staged or immediate (as the definition says; else service-by-service)
         --within TIME     only while the run ended no longer ago than this, and taking no longer than this
+        --through         also what was frozen, because something that cannot be undone was built on it
         --dry-run         say what would be undone, and what could not be; change nothing
         --json            print JSON on stdout, and nothing else there
         --state DIR       where runs are kept (.release beside the package.json above the definition)
