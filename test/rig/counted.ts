@@ -45,7 +45,7 @@ export default release('counted', { version: '3.0.0', params: [fail], concurrenc
           throw new Error('not yet')
         }
         return 'in the end'
-      }, { idempotent: true, undo: 'none', retry: { limit: 1, delay: '20ms' } })
+      }, { idempotent: true, undo: 'not-needed', retry: { limit: 1, delay: '20ms' } })
       .step('shards', async ({ $ }) => {
         await $\`mkdir -p shards\`
         for (const name of ['a', 'b']) await $\`sh -c \${'echo shard >> effects.log; echo ' + name + ' > shards/' + name}\`
