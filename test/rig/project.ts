@@ -29,7 +29,11 @@ import { routerKinds } from '../../runner/wire.ts'
 import type { RunEvent, RunEventType } from '../../src/run/events.ts'
 import { processesOf } from './processes.ts'
 
-const cli = resolve(import.meta.dirname, '../../runner/release.ts')
+/** `npm test` has built it, and a start from the build costs half; a test run by itself takes the sources, so that no build can be stale. */
+const cli = resolve(
+  import.meta.dirname,
+  process.env.RELEASE_BUILT === undefined ? '../../runner/release.ts' : '../../dist/release.js',
+)
 
 export interface Exit {
   /** null where a signal ended it. */

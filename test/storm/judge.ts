@@ -139,7 +139,7 @@ function sketched({ key, needs, after, component, undo, operation }: PlanNode): 
     after,
     ...(component !== undefined && { component }),
     ...((undo.kind === 'step' || undo.kind === 'restore' || undo.kind === 'irreversible') && {
-      undo: undo.kind,
+      undo: undo.kind === 'irreversible' && undo.freezes === true ? 'freezes' : undo.kind,
     }),
     ...(redo !== null && { redo }),
     // How long it waited is judged here (L4): the laws count from its own record, which comes a moment late.

@@ -118,7 +118,7 @@ defaults
   timeout tunnel 1h
   retries 3
   option redispatch 1
-  option http-server-close
+  option httpclose
   retry-on conn-failure empty-response
   http-error ${refusal(502, 'Every instance that was asked broke the connection.')}
   http-error ${refusal(503, 'No instance of this component gets traffic.')}
