@@ -318,7 +318,7 @@ export class Judge {
   #judgeOutcome(outcome: string, cause: string | null): void {
     const halt = this.#haltRule()
     const complete = this.#sketch.nodes.every(
-      ({ key }) => !this.#undoable(key) || !this.#due(key) || !this.owed.has(key),
+      ({ key }) => !this.#undoable(key) || !this.#due(key) || !this.owed.has(key) || this.#isFrozen(key),
     )
     const expected =
       this.#persons.length > 0
@@ -348,6 +348,32 @@ export class Judge {
     return ['step', 'restore', 'traffic', 'remove'].includes(this.#nodes.get(key)!.undo ?? '')
   }
 
+  /** Something that freezes was built on it, is done, and would have to be taken back with it. */
+  #isFrozen(key: string): boolean {
+    const undo = this.#nodes.get(key)!.undo
+    if (undo !== 'step' && undo !== 'restore') return false
+    return this.#sketch.nodes.some(
+      node =>
+        node.undo === 'freezes' &&
+        this.fate.get(node.key) === 'succeeded' &&
+        this.#due(node.key) &&
+        this.#isBuiltOn(node.key, key),
+    )
+  }
+
+  #isBuiltOn(key: string, ground: string): boolean {
+    const open = [key]
+    const seen = new Set<string>()
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (next === ground) return true
+      if (seen.has(next)) continue
+      seen.add(next)
+      const { needs = [], after = [] } = this.#nodes.get(next)!
+      open.push(...needs, ...after)
+    }
+    return false
+  }
+
   /** What is promised to be undone is, or its undoing failed; and nothing else is. */
   #judgeUndone(): void {
     for (const { key } of this.#sketch.nodes) {
@@ -357,7 +383,7 @@ export class Judge {
       if (tried.length > 0) {
         demand(this.#allowed(key), 'nothing but what is promised', () => `${key} was taken back`)
       }
-      if (!this.#undoable(key) || !this.owed.has(key) || !this.#due(key)) continue
+      if (!this.#undoable(key) || !this.owed.has(key) || !this.#due(key) || this.#isFrozen(key)) continue
       const failed = tried.some(([other]) => this.fate.get(other) === 'failed')
       demand(failed, 'all that is promised', () => `${key} was done and not taken back`)
     }
