@@ -277,7 +277,7 @@ describe('a word that is smuggled into the inbox', () => {
       .replaceAll(run, '<run>')
       .replaceAll(other, '<other>')
       .replaceAll(/SHA256:[\w+/]+/g, 'SHA256:…')
-      .replaceAll(/plan [0-9a-e][0-9a-f]{11}/g, 'plan …')
+      .replaceAll(/plan (?!f{12})[0-9a-f]{12}/g, 'plan …')
     expect(`\n${plain}\n`).toMatchInlineSnapshot(`
       "
       alice@techcorp.example: This very decision has been recorded before; it does not count twice. Give a new one.
