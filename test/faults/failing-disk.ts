@@ -11,10 +11,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import type { TestProject } from '../rig/project.ts'
-
-const cli = resolve(import.meta.dirname, '../../runner/release.ts')
+import { join } from 'node:path'
+import { cli, type TestProject } from '../rig/project.ts'
 
 /** Why the tests that need strace cannot run here; null where they can. */
 export const straceMissing = (): string | null =>
@@ -22,7 +20,9 @@ export const straceMissing = (): string | null =>
     ? null
     : 'strace is not installed, or may not trace here (test/toolchain/install-debian.sh strace)'
 
-export type Errno = 'EIO' | 'ENOSPC'
+/** What a disk says that is broken, and one that is full. */
+export const ERRORS = ['EIO', 'ENOSPC'] as const
+export type Errno = (typeof ERRORS)[number]
 
 /** The nth call of a kind, counted in each thread. */
 export interface Injection {
@@ -94,7 +94,7 @@ export async function traced(
     })
   }
   const [code] = (await once(child, 'close')) as [number | null]
-  const lines = readFileSync(record, 'utf8').split('\n')
+  const lines = wholeCalls(readFileSync(record, 'utf8').split('\n'))
   rmSync(record)
   return {
     code,
@@ -103,6 +103,23 @@ export async function traced(
     counts: countsOf(lines),
     touches: touchesOf(lines, join(project.root, '.release')),
   }
+}
+
+/** A call that another thread interrupted is written in two lines: here it is one, where it began. */
+function wholeCalls(lines: readonly string[]): readonly string[] {
+  const whole: string[] = []
+  const begun = new Map<string, number>()
+  for (const line of lines) {
+    const [, thread = '', resumed] = /^(\d+)\s+(?:<\.\.\. \w+ resumed>)?(.*)$/.exec(line) ?? []
+    const at = begun.get(thread)
+    if (line.includes(' resumed>') && at !== undefined) {
+      whole[at] += resumed
+      begun.delete(thread)
+    } else if (line.endsWith(' <unfinished ...>')) {
+      begun.set(thread, whole.push(line.slice(0, -' <unfinished ...>'.length)) - 1)
+    } else whole.push(line)
+  }
+  return whole
 }
 
 function touchesOf(lines: readonly string[], state: string): readonly Touch[] {
@@ -115,7 +132,6 @@ function touchesOf(lines: readonly string[], state: string): readonly Touch[] {
   })
 }
 
-/** A call that another thread interrupted is written in two lines, and counts by its first. */
 function countsOf(lines: readonly string[]): Readonly<Record<string, number>> {
   const byThread = new Map<string, number>()
   for (const line of lines) {

@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Json } from '../../src/plan/plan.ts'
 import { decisionFor, signedBy, smuggle } from './people.ts'
-import { createProject, type Exit, type Running, type TestProject } from './project.ts'
+import { cli, createProject, type Exit, type Running, type TestProject } from './project.ts'
 
 /** Where `unit-tests.js` keeps what the very same tests of the very same files have covered. */
 const kept = (root: string): string => join(root, 'coverage', 'phoenix', 'kept')
@@ -220,7 +220,7 @@ function startCustomers(project: TestProject, places: readonly Place[], { visits
   }
 }
 
-/** `npm run phoenix`, with the command line from its sources. */
+/** `npm run phoenix`, with the command line that all tests start. */
 export async function showPhoenix(
   project: TestProject,
   args: readonly string[],
@@ -231,7 +231,7 @@ export async function showPhoenix(
       ...process.env,
       ...env,
       NO_COLOR: '1',
-      PHOENIX_RELEASE: resolve(import.meta.dirname, '../../runner/release.ts'),
+      PHOENIX_RELEASE: cli,
       RELEASE_LOCAL_HOME: project.home,
       TEST_PROJECT: project.root,
     },

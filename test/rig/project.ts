@@ -3,7 +3,7 @@
  *
  * Role: whole-process tests start here. Boundary: knows no definition; whoever makes a project writes it.
  *
- *  1. The command line runs from its sources, so that no build has to come first and none can be stale.
+ *  1. The command line runs as `npm test` has just built it, or, in a test run by itself, from its sources.
  *  2. Nothing outside the project's folder is touched: it has its own state and its own home of the local platform.
  *  3. Whatever a project started has the folder's name in its environment, arguments or working folder. `dispose`
  *     stops what may still run, and throws where anything is left all the same.
@@ -30,7 +30,7 @@ import type { RunEvent, RunEventType } from '../../src/run/events.ts'
 import { processesOf } from './processes.ts'
 
 /** `npm test` has built it, and a start from the build costs half; a test run by itself takes the sources, so that no build can be stale. */
-const cli = resolve(
+export const cli = resolve(
   import.meta.dirname,
   process.env.RELEASE_BUILT === undefined ? '../../runner/release.ts' : '../../dist/release.js',
 )
