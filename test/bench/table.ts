@@ -14,13 +14,13 @@ export interface Row {
   readonly area: string
   /** What was measured, as in `release plan, unchanged definition`. */
   readonly name: string
-  /** The median of the turns, in `unit`. */
-  readonly value: number
+  /** The median of the turns, in `unit`; of several that are one figure, each. */
+  readonly value: number | readonly number[]
   /** As in `ms`, `MB`, `records/s`. */
   readonly unit: string
   /** The median of the value's share of what it was measured against, turn by turn. */
   readonly ratio?: number
-  /** What it was measured against, as in `an empty Node`. */
+  /** What it was measured against, as in `an empty Node`; without `ratio` it is shown as it stands. */
   readonly against?: string
   /** What was aimed at, in words, as in `at most 1.5 of it`. */
   readonly aim?: string
@@ -69,7 +69,7 @@ const cellsOf = (row: Row, area: string): readonly string[] =>
   [
     area,
     row.name,
-    `${figure(row.value)} ${row.unit}`,
-    row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} of ${row.against ?? 'it'}`,
+    `${[row.value].flat().map(figure).join(' / ')} ${row.unit}`,
+    row.ratio === undefined ? (row.against ?? '') : `${row.ratio.toFixed(2)} of ${row.against ?? 'it'}`,
     row.aim ?? '',
   ].map(cell => cell.replaceAll('|', '\\|'))
