@@ -110,10 +110,10 @@ function wholeCalls(lines: readonly string[]): readonly string[] {
   const whole: string[] = []
   const begun = new Map<string, number>()
   for (const line of lines) {
-    const [, thread = '', resumed] = /^(\d+)\s+(?:<\.\.\. \w+ resumed>)?(.*)$/.exec(line) ?? []
+    const [, thread = '', resumed = ''] = /^(\d+)\s+(?:<\.\.\. \w+ resumed>)?(.*)$/.exec(line) ?? []
     const at = begun.get(thread)
     if (line.includes(' resumed>') && at !== undefined) {
-      whole[at] += resumed
+      whole[at] = `${whole[at]}${resumed}`
       begun.delete(thread)
     } else if (line.endsWith(' <unfinished ...>')) {
       begun.set(thread, whole.push(line.slice(0, -' <unfinished ...>'.length)) - 1)
