@@ -4,9 +4,10 @@
  * Role: the phases and their time limits, found out once; progressive.ts and lockstep.ts make nodes of them.
  */
 import { type Millis, ROUTER_CAPABILITIES, type RouterCapabilities } from '../plan/plan.ts'
+import { type Beside, checkCompared } from './compared.ts'
 import type { CompileContext } from './context.ts'
 import type { Lowering } from './lower.ts'
-import { type Beside, checkCompared, routerOf } from './metrics.ts'
+import { routerOf } from './metrics.ts'
 import type { SiteDeploy } from './part.ts'
 import { needsOf, type Phase, type Progressive, phasesOf } from './phases.ts'
 

@@ -21,9 +21,9 @@ import type { EnvValue, Millis, PlanCommand, PlanNode, Retry, Undo } from '../pl
 import { lowerBake } from './bake.ts'
 import { lowerCheck } from './checks.ts'
 import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
+import { checkCompared } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
-import { checkCompared } from './metrics.ts'
 import { flatten } from './names.ts'
 import type { ResolvedStage } from './stages.ts'
 

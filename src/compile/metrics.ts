@@ -25,6 +25,7 @@ import {
   type PlanRouter,
   ROUTER_CAPABILITIES,
 } from '../plan/plan.ts'
+import { type Beside, checkApart, isComparable } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import type { Lowering } from './lower.ts'
 import { checkSound } from './sound.ts'
@@ -33,14 +34,6 @@ import { parseDuration } from './units.ts'
 const SECOND: Millis = 1000
 /** A share of requests is judged on at least this many, where the metric does not say. */
 const ENOUGH_REQUESTS = 100
-
-/** Who gets requests beside what is watched. */
-export interface Beside {
-  /** Whether a baseline gets requests meanwhile; where not, what compares with it is left out. */
-  readonly baseline: boolean
-  /** Whether the stable side does; where not, what compares with it is left out. */
-  readonly stable: boolean
-}
 
 export interface Watch extends Beside {
   /** How long it is watched at least. */
@@ -95,33 +88,6 @@ const requestsAlone = ({ duration, environment }: Watch): PlanMetric => ({
 /** A tenth of the time watched, from one second to one minute. */
 const often = (duration: Millis): Millis => Math.round(Math.min(60 * SECOND, Math.max(SECOND, duration / 10)))
 
-/** Whether there will be anything beside it to compare with. */
-function isComparable(expected: ExpectationModel, { baseline, stable }: Beside): boolean {
-  if (expected.kind === 'comparison') return expected.with === 'stable' ? stable : baseline
-  return expected.kind !== 'within' || expected.of !== 'stable' || stable
-}
-
-/** What never has anything beside it would be left out each time, and nobody would know. */
-export function checkCompared(
-  context: CompileContext,
-  metrics: readonly MetricModel[],
-  watches: readonly Beside[],
-): void {
-  for (const { name, expected, at } of metrics) {
-    if (watches.some(beside => isComparable(expected, beside))) continue
-    const side = expected.kind === 'comparison' ? expected.with : 'stable'
-    context.report({
-      code: 'compared-with-nobody',
-      message: `${name} is compared with the ${side} side, which gets no requests whenever it is watched`,
-      hint:
-        side === 'baseline'
-          ? 'Let the canary start one, with baseline: true; it gets requests in the steps up to 50 %.'
-          : 'Give it a threshold here: the stable side gets no requests at 100 %, and after the promotion there is none.',
-      at,
-    })
-  }
-}
-
 interface Among {
   readonly analysis: AnalysisModel
   readonly watch: Watch
@@ -153,6 +119,7 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
     noData: model.noData,
   }
   checkMeasurable(context, metric, { model, watch })
+  checkApart(context, metric, model.at)
   const limit = watch.openEnded === true ? null : watch.duration + patience
   checkSound(context, metric, { limit, at: model.at })
   return metric

@@ -10,9 +10,11 @@ import {
   environment,
   errorRate,
   haproxy,
+  json,
   latency,
   local,
   type Metric,
+  measured,
   mirror,
   mismatch,
   param,
@@ -20,6 +22,7 @@ import {
   promql,
   release,
   type Strategy,
+  secret,
   service,
   throughput,
 } from '../../src/index.ts'
@@ -338,6 +341,50 @@ describe('comparisons with nobody', () => {
       live: { 'world.eu': old, 'world.us': old },
     })
     expect(diagnostics).toEqual([])
+  })
+})
+
+describe('comparisons of a thing with itself', () => {
+  const source = prometheus('http://127.0.0.1:9090')
+  const queue = (query: string) => promql('queue', query, { from: source })
+  const conversion = (...more: string[]) => measured('conversion', ['npm', 'run', 'conversion', ...more])
+
+  test('a question that names neither side nor version', () => {
+    const own = prometheus('http://127.0.0.1:9090', { queries: { latency: 'slow{job="{component}"}' } })
+    expect(
+      of(
+        queue('max(queue_length{job="{component}"})').within('10%').of('stable'),
+        compare(conversion()),
+        compare(json('backlog', 'http://127.0.0.1:1/{component}', '/queue')),
+        compare(latency('p95', { from: own })),
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      error[compared-with-itself] at metric queue: queue asks the same of both sides: its query names neither {side} nor {version}, so that no difference can ever show
+        help: Take a label that tells the sides apart into the query: {job="{component}",version="{version}"}, or side="{side}".
+      error[compared-with-itself] at metric conversion: conversion compared asks the same of both sides: its command names neither {side} nor {version}, so that no difference can ever show
+        help: Say whose it is in an argument: ['npm', 'run', '--silent', 'conversion', '--', '{side}'].
+      error[compared-with-itself] at metric backlog: backlog compared asks the same of both sides: its address names neither {side} nor {version}, so that no difference can ever show
+        help: Say whose it is: 'http://…/stats?side={side}'.
+      error[compared-with-itself] at metric latency p95: latency p95 compared asks the same of both sides: its query names neither {side} nor {version}, so that no difference can ever show
+        help: Take a label that tells the sides apart into the query: {job="{component}",version="{version}"}, or side="{side}".
+      "
+    `)
+  })
+
+  test('one that names them, one that is compared with a number, and what names the side by itself', () => {
+    const own = prometheus('http://127.0.0.1:9090', { queries: { latency: 'slow{side="{side}"}' } })
+    expect(
+      of(
+        queue('max(queue_length{version="{version}"})').within('10%').of('stable'),
+        queue('max(queue_length)').within('10%').of(50),
+        queue('max(queue_length)').below(100),
+        compare(conversion('{side}')),
+        compare(json('backlog', secret('BACKLOG'), '/queue')),
+        compare(latency('p95', { from: own })),
+        compare(errorRate({ from: own })),
+      ),
+    ).toBe('\n\n')
   })
 })
 
