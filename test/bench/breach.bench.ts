@@ -33,7 +33,6 @@ type RouterName = 'gateway' | 'haproxy'
 type Order = (typeof ORDERS)[number]
 
 interface Trial {
-  readonly order: Order
   readonly interval: number
   /** Milliseconds from the first bad answer. */
   readonly verdict: number
@@ -125,7 +124,6 @@ async function trial({ project, callers, on }: Arena, { order, interval, random 
   if (late.length > 0) throw new Error(`${late.length} calls met the new version after it was taken back`)
   const failed = events.find(event => event.type === 'node-failed')!
   return {
-    order,
     interval,
     verdict: failed.at - bad.ended,
     back: back - bad.ended,
@@ -175,12 +173,11 @@ function waitedFor(points: readonly EvidencePoint[], interval: number): number {
 }
 
 function rowsOf(router: RouterName, trials: readonly Trial[]): readonly Row[] {
-  const each = INTERVALS.flatMap(interval =>
-    ORDERS.map(order => {
-      const own = trials.filter(trial => trial.interval === interval && trial.order === order)
-      const how = `${router}, ${order === 'needs' ? 'one after the other' : 'in lockstep'}`
-      return distribution(own, { how, interval })
-    }),
+  const each = INTERVALS.map(interval =>
+    distribution(
+      trials.filter(trial => trial.interval === interval),
+      { router, interval },
+    ),
   )
   const quick = trials.filter(({ interval }) => interval === INTERVALS[0])
   const verdicts = quick.map(({ verdict }) => verdict)
@@ -204,14 +201,14 @@ const AREA = 'breach to all requests back'
 
 function distribution(
   trials: readonly Trial[],
-  { how, interval }: { readonly how: string; readonly interval: number },
+  { router, interval }: { readonly router: RouterName; readonly interval: number },
 ): Row {
   const times = trials.map(({ back }) => back)
   const value = quantile(times, 0.5)
   const [most, all] = [0.9, 1].map(share => Math.round(quantile(times, share)))
   return {
     area: AREA,
-    name: `${how}, looked at every ${interval} ms: 90 % within ${most} ms, all ${trials.length} within ${all} ms`,
+    name: `${router}, looked at every ${interval} ms: 90 % within ${most} ms, all ${trials.length} within ${all} ms`,
     value,
     unit: 'ms',
     ratio: value / interval,

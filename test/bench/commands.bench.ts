@@ -39,6 +39,8 @@ interface Cost {
 /** What would take longer than this for one turn is left out, and said. In milliseconds. */
 const patience = 120_000
 
+const tooLong = `more than ${patience / 1000} s`
+
 const base = 'spawn from Node'
 
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n)
@@ -125,6 +127,14 @@ const nx = (tools: string): Way => ({
   },
 })
 
+/** Says of a way why it has no figures. */
+type Absent = (name: string, why: string) => void
+
+interface PeersOptions {
+  readonly quick: boolean
+  readonly absent: Absent
+}
+
 const isThere = (program: string): boolean => {
   try {
     execFileSync(program, ['--version'], { stdio: 'ignore' })
@@ -134,11 +144,11 @@ const isThere = (program: string): boolean => {
   }
 }
 
-/** The peers that are here, or can be fetched into `tools`. */
-function peersIn(tools: string, { quick, progress }: BenchContext): readonly Way[] {
+/** The peers that are here, or can be fetched into `tools`; of others `absent` hears why. */
+function peersIn(tools: string, { quick, absent }: PeersOptions): readonly Way[] {
   const here = [make, ninja].filter(way => {
     const there = isThere(way.name)
-    if (!there) progress(`SKIPPED: ${way.name} is not installed`)
+    if (!there) absent(way.name, 'is not installed here')
     return there
   })
   if (quick) return here
@@ -159,7 +169,7 @@ function peersIn(tools: string, { quick, progress }: BenchContext): readonly Way
       })
       return [way(folder)]
     } catch {
-      progress(`SKIPPED: ${name} could not be installed from npm`)
+      absent(name, 'could not be installed from npm')
       return []
     }
   })
@@ -218,7 +228,7 @@ async function compare(
   count: number,
   turns: number,
   ways: readonly Way[],
-  { progress }: BenchContext,
+  { progress, absent }: BenchContext & { readonly absent: Absent },
 ): Promise<ReadonlyMap<Way, readonly Cost[]>> {
   const costs = new Map<Way, Cost[]>(ways.map(way => [way, []]))
   for (let turn = 0; turn < turns; turn++) {
@@ -230,11 +240,13 @@ async function compare(
         continue
       }
       costs.delete(way)
-      progress(`LEFT OUT: ${way.name} takes more than ${patience / 1000} s for ${count} commands`)
+      absent(way.name, tooLong)
     }
   }
   return costs
 }
+
+const areaOf = (count: number): string => `${count.toLocaleString('en-US')} commands that do nothing`
 
 function rowsOf(count: number, costs: ReadonlyMap<Way, readonly Cost[]>): readonly Row[] {
   const spawned = [...costs].find(([way]) => way.name === base)?.[1] ?? []
@@ -242,7 +254,7 @@ function rowsOf(count: number, costs: ReadonlyMap<Way, readonly Cost[]>): readon
     (['wall', 'processor'] as const).map(of => {
       const figures = list.map(cost => cost[of])
       return {
-        area: `${count.toLocaleString('en-US')} commands that do nothing`,
+        area: areaOf(count),
         name: `${way.name}, ${of === 'wall' ? 'on the clock' : 'processor time'}`,
         value: median(figures),
         unit: 'ms',
@@ -260,12 +272,11 @@ function rowsOf(count: number, costs: ReadonlyMap<Way, readonly Cost[]>): readon
 
 /** What took so long for a tenth of the commands would take too long. */
 const quickEnough =
-  (costs: ReadonlyMap<Way, readonly Cost[]>, { progress }: BenchContext) =>
+  (costs: ReadonlyMap<Way, readonly Cost[]>, absent: Absent) =>
   (way: Way): boolean => {
     const slowest = Math.max(0, ...(costs.get(way) ?? []).map(cost => cost.wall))
     const enough = costs.has(way) && slowest * 10 < patience
-    if (!enough)
-      progress(`LEFT OUT: ${way.name} would take more than ${patience / 1000} s with ten times the commands`)
+    if (!enough && costs.has(way)) absent(way.name, tooLong)
     return enough
   }
 
@@ -287,8 +298,6 @@ export const rows: Bench = async context => {
       join(import.meta.dirname, '../../runner/adapters/commands/fork-server.pl'),
       join(folder, 'fork-server.pl'),
     )
-    let ways = [...ownWays(own), ...peersIn(join(folder, 'tools'), context)]
-    const found: Row[] = []
     const plan = context.quick
       ? [[100, 2] as const]
       : ([
@@ -296,10 +305,21 @@ export const rows: Bench = async context => {
           [1000, 5],
           [10_000, 3],
         ] as const)
-    for (const [count, turns] of plan) {
-      const costs = await compare(count, turns, ways, context)
+    const found: Row[] = []
+    const absentAt =
+      (count: number): Absent =>
+      (name, why) => {
+        context.progress(`LEFT OUT: ${name}, ${count} commands: ${why}`)
+        found.push({ area: areaOf(count), name, value: why, unit: '' })
+      }
+    const { quick } = context
+    const peers = peersIn(join(folder, 'tools'), { quick, absent: absentAt(plan[0]![0]) })
+    let ways = [...ownWays(own), ...peers]
+    for (const [index, [count, turns]] of plan.entries()) {
+      const costs = await compare(count, turns, ways, { ...context, absent: absentAt(count) })
       found.push(...rowsOf(count, costs))
-      if (count < plan.at(-1)![0]) ways = ways.filter(quickEnough(costs, context))
+      const next = plan[index + 1]
+      if (next !== undefined) ways = ways.filter(quickEnough(costs, absentAt(next[0])))
     }
     return found
   } finally {

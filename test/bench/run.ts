@@ -2,7 +2,8 @@
  * All measurements as one table: `npm run bench -- [--only NAME] [--quick] [--json] [--write]`.
  *
  * Runs every `*.bench.ts` beside it in turn, each in a process of its own. The table goes to stdout, progress to stderr;
- * `--write` puts the table into README.md, between the two lines that say so. `--quick` is to see that all of them work.
+ * `--write` puts the table into README.md, between the two lines that say so. `--quick` is to see that all of them work, and
+ * writes nothing.
  *
  * Called with `--one FILE` it is that process: it prints one bench's rows as JSON.
  */
@@ -23,6 +24,9 @@ const { values } = parseArgs({
   },
 })
 
+if (values.quick && values.write)
+  throw new Error('figures of --quick are not to be believed: leave one of the two out')
+
 const SUFFIX = '.bench.ts'
 const readme = resolve(import.meta.dirname, '../../README.md')
 const BEGIN = '<!-- measurements: npm run bench -- --write -->'
@@ -40,7 +44,9 @@ async function runOne(file: string): Promise<void> {
 /** A bench in a process of its own: what one leaves in memory is not the next one's burden. */
 async function rowsOf(file: string): Promise<readonly Row[]> {
   const args = [import.meta.filename, '--one', file, ...(values.quick ? ['--quick'] : [])]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Whole processes are started from the build, as users start them.
+  const env = { ...process.env, RELEASE_BUILT: '1' }
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text
@@ -72,7 +78,9 @@ function write(table: string): void {
   const text = readFileSync(readme, 'utf8')
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (from < 0 || to < from) throw new Error(`README.md lacks the lines ${BEGIN} and ${END}`)
-  const said = `${BEGIN}\n\nMeasured by \`npm run bench\` on ${machine()}. Only the ratios hold on another machine.\n\n${table}\n\n`
+  const only = (values.only ?? []).map(name => ` --only ${name}`).join('')
+  const command = `npm run bench${only === '' ? '' : ` --${only}`}`
+  const said = `${BEGIN}\n\nMeasured by \`${command}\` on ${machine()}. Only the ratios hold on another machine.\n\n${table}\n\n`
   writeFileSync(readme, text.slice(0, from) + said + text.slice(to))
 }
 

@@ -14,8 +14,8 @@ export interface Row {
   readonly area: string
   /** What was measured, as in `release plan, unchanged definition`. */
   readonly name: string
-  /** The median of the turns, in `unit`; of several that are one figure, each. */
-  readonly value: number | readonly number[]
+  /** The median of the turns, in `unit`; of several that are one figure, each; or why there is none. */
+  readonly value: number | readonly number[] | string
   /** As in `ms`, `MB`, `records/s`. */
   readonly unit: string
   /** The median of the value's share of what it was measured against, turn by turn. */
@@ -69,7 +69,7 @@ const cellsOf = (row: Row, area: string): readonly string[] =>
   [
     area,
     row.name,
-    `${[row.value].flat().map(figure).join(' / ')} ${row.unit}`,
+    typeof row.value === 'string' ? row.value : `${[row.value].flat().map(figure).join(' / ')} ${row.unit}`,
     row.ratio === undefined ? (row.against ?? '') : `${row.ratio.toFixed(2)} of ${row.against ?? 'it'}`,
     row.aim ?? '',
   ].map(cell => cell.replaceAll('|', '\\|'))
