@@ -45,8 +45,6 @@ export interface ComparisonRule {
   readonly tolerance?: number
   /** Left out: 0.98. */
   readonly confidence?: number
-  /** What a gap is: left out of the comparison, or zero (a count of errors that nobody made). Left out: drop. */
-  readonly nanStrategy?: 'drop' | 'zero'
 }
 
 /** One side's measurements, oldest first. */
@@ -85,8 +83,8 @@ export interface Side {
 
 /** Compares the canary's measurements with the baseline's. */
 export function compareSeries(rule: ComparisonRule, series: Series): Comparison {
-  const canary = sideOf(rule, series.canary)
-  const baseline = sideOf(rule, series.baseline)
+  const canary = sideOf(series.canary)
+  const baseline = sideOf(series.baseline)
   const known = { measure: rule.measure, canary: canary.side, baseline: baseline.side }
   const nothing = { ...known, shift: null, p: null, needed: null }
   const missing = whatIsMissing(rule, canary.side, baseline.side)
@@ -94,18 +92,9 @@ export function compareSeries(rule: ComparisonRule, series: Series): Comparison 
   return { ...known, ...compareValues(rule, canary.values, baseline.values) }
 }
 
-function sideOf(
-  { nanStrategy = 'drop' }: ComparisonRule,
-  measurements: readonly Measurement[],
-): { readonly values: number[]; readonly side: Side } {
+function sideOf(measurements: readonly Measurement[]): { readonly values: number[]; readonly side: Side } {
   const readings = measurements.map(readingOf)
-  const values = readings.flatMap(reading =>
-    reading.kind === 'value'
-      ? [reading.value]
-      : reading.kind === 'no-data' && nanStrategy === 'zero'
-        ? [0]
-        : [],
-  )
+  const values = readings.flatMap(reading => (reading.kind === 'value' ? [reading.value] : []))
   const count = (kind: string): number => readings.filter(reading => reading.kind === kind).length
   const side = {
     points: values.length,

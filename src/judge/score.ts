@@ -1,101 +1,123 @@
 /**
  * Many comparisons as one score, from 0 to 100, in weighted groups.
  *
+ * The rule is Kayenta's (its WeightedSumScorer, and thresholds that tell pass, marginal and fail): a group's score is the
+ * share of its measures that pass, and the whole is the groups' by their weights. What it lacks: there a group without
+ * data scores 100, and nothing can be undecided.
+ *
  *  SC1. A group of which nothing was measured fails the whole; it is never left out, whatever its weight.
  *  SC2. What is inconclusive counts as both: the score is a span. It passes if even the worst case does, it fails if
  *       even the best case does, and is inconclusive otherwise.
- *  SC3. A measure without data counts as bad, unless it says that it may have none.
+ *  SC3. A measure without data is undecided as long as data may come, and counts as bad after that, unless it says
+ *       that it may have none.
+ *  SC4. What is critical fails the whole, and does not pass as long as it is undecided, whatever the score.
  */
-import { InputError } from '../errors.ts'
-import { type Comparison, type ComparisonRule, compareSeries, type Series } from './compare.ts'
+import { ReleaseError } from '../errors.ts'
+import type { NoData } from './analysis.ts'
 import { countOf } from './unit.ts'
 
-/** A comparison in its group. */
-export interface ScoredRule extends ComparisonRule {
-  readonly group: string
-  /** Within its group. Left out: 1. */
-  readonly weight?: number
-  /** A difference here fails the whole, whatever the score. */
-  readonly critical?: boolean
-  /** What a measure without data is. Left out: fail. */
-  readonly noData?: 'fail' | 'ignore'
-}
-
+/** What each group weighs, and which scores pass and fail. */
 export interface ScorePolicy {
-  readonly measures: readonly ScoredRule[]
-  /** Weights by group. Left out: 1. */
-  readonly groups?: Readonly<Record<string, number>>
-  /** The score that passes, and the one below which it fails. Left out: 95 and 75. */
-  readonly pass?: number
-  readonly marginal?: number
+  /** By group, each above 0. What they weigh together is the whole. */
+  readonly weights: Readonly<Record<string, number>>
+  /** The score that passes. */
+  readonly pass: number
+  /** A score below it fails. */
+  readonly marginal: number
 }
 
-/** From the worst case of all that is inconclusive to the best. */
+/** What one comparison has come to, in its group. */
+export interface ScoredMeasure {
+  /** As people call it: `latency p95 compared`. */
+  readonly measure: string
+  readonly group: string
+  /** Where it fails, all does. */
+  readonly critical: boolean
+  readonly noData: NoData
+  readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unmeasured'
+  /** For people, a sentence without its full stop. */
+  readonly reason: string
+}
+
+/** From the worst case of all that is undecided to the best, from 0 to 100. */
 export interface Span {
   readonly least: number
   readonly most: number
 }
 
+/** One group's score. JSON. */
+export interface ScoredGroup extends Span {
+  readonly name: string
+  readonly weight: number
+}
+
 /** What all comparisons have come to. JSON. */
-export interface Score {
+export interface Score extends Span {
   readonly verdict: 'pass' | 'fail' | 'inconclusive'
-  readonly score: Span
-  readonly groups: readonly (Span & {
-    readonly name: string
-    readonly weight: number
-    readonly measured: boolean
-  })[]
-  readonly comparisons: readonly Comparison[]
+  /** Neither passed nor failed, and no measurement would change that. */
+  readonly marginal: boolean
+  readonly groups: readonly ScoredGroup[]
   /** For people, a sentence without its full stop. */
   readonly reason: string
 }
 
 /**
- * Compares every measure and scores them. A measure without a series has no data.
- * @throws InputError where there is no measure, or a weight is not greater than 0
+ * Scores what has been compared; `ended`: no measurement follows.
+ * @throws ReleaseError `score-policy` where a group has no weight
  */
-export function scoreOf(policy: ScorePolicy, series: Readonly<Record<string, Series>>): Score {
-  checkPolicy(policy)
-  const judged = policy.measures.map(rule => ({
-    rule,
-    comparison: compareSeries(rule, series[rule.measure] ?? { canary: [], baseline: [] }),
-  }))
-  const groups = [...Map.groupBy(judged, ({ rule }) => rule.group)].map(([name, members]) => ({
+export function scoreOf(
+  policy: ScorePolicy,
+  measures: readonly ScoredMeasure[],
+  { ended }: { readonly ended: boolean },
+): Score {
+  const groups = [...Map.groupBy(measures, ({ group }) => group)].map(([name, members]) => ({
     name,
-    weight: policy.groups?.[name] ?? 1,
-    measured: members.some(({ comparison }) => isMeasured(comparison)),
-    ...averageOf(
-      members
-        .filter(counts)
-        .map(({ rule, comparison }) => ({ weight: rule.weight ?? 1, ...spanOf(comparison) })),
-    ),
+    weight: weightOf(policy, name),
+    members,
+    ...groupSpan(members, ended),
   }))
-  const score = averageOf(groups)
-  const comparisons = judged.map(({ comparison }) => comparison)
-  return { ...verdictOf(policy, { score, groups, judged }), score, groups, comparisons }
+  const span = rounded(averageOf(groups))
+  const judged = verdictOf(policy, { span, groups, measures, ended })
+  return {
+    ...span,
+    ...judged,
+    groups: groups.map(({ name, weight, least, most }) => ({ name, weight, ...rounded({ least, most }) })),
+  }
 }
 
-interface JudgedRule {
-  readonly rule: ScoredRule
-  readonly comparison: Comparison
+function weightOf({ weights }: ScorePolicy, group: string): number {
+  const weight = Object.hasOwn(weights, group) ? weights[group]! : 0
+  if (weight > 0) return weight
+  throw new ReleaseError(
+    'score-policy',
+    `the group ${group} has no weight, and would be left out of the score`,
+    {
+      hint: 'Compile the plan again.',
+    },
+  )
 }
 
-const isMeasured = ({ verdict }: Comparison): boolean => verdict !== 'no-data' && verdict !== 'error'
-const isBad = ({ verdict }: Comparison): boolean => verdict === 'high' || verdict === 'low'
-const counts = ({ rule, comparison }: JudgedRule): boolean =>
-  comparison.verdict !== 'no-data' || rule.noData !== 'ignore'
+function groupSpan(members: readonly ScoredMeasure[], ended: boolean): Span {
+  if (isBlind(members)) return { least: 0, most: ended ? 0 : 100 }
+  return averageOf(members.filter(counts).map(measure => ({ weight: 1, ...spanOf(measure, ended) })))
+}
 
-function spanOf({ verdict }: Comparison): Span {
+const isBlind = (members: readonly ScoredMeasure[]): boolean =>
+  members.every(({ verdict }) => verdict === 'unmeasured')
+
+const counts = ({ verdict, noData }: ScoredMeasure): boolean =>
+  verdict !== 'unmeasured' || noData !== 'ignore'
+
+function spanOf({ verdict }: ScoredMeasure, ended: boolean): Span {
   switch (verdict) {
     case 'pass':
       return { least: 100, most: 100 }
     case 'inconclusive':
       return { least: 0, most: 100 }
-    case 'high':
-    case 'low':
-    case 'no-data':
-    case 'error':
+    case 'fail':
       return { least: 0, most: 0 }
+    case 'unmeasured':
+      return { least: 0, most: ended ? 0 : 100 }
     default:
       return verdict satisfies never
   }
@@ -108,47 +130,78 @@ function averageOf(parts: readonly (Span & { readonly weight: number })[]): Span
   return { least: average(({ least }) => least), most: average(({ most }) => most) }
 }
 
-function verdictOf(
-  { pass = 95, marginal = 75 }: ScorePolicy,
-  {
-    score,
-    groups,
-    judged,
-  }: { readonly score: Span; readonly groups: Score['groups']; readonly judged: readonly JudgedRule[] },
-): Pick<Score, 'verdict' | 'reason'> {
-  const blind = groups.find(({ measured }) => !measured)
+/** To two digits: a sum of shares is not to miss what it has to reach by a digit that nobody wrote. */
+const rounded = ({ least, most }: Span): Span => ({
+  least: Math.round(least * 100) / 100,
+  most: Math.round(most * 100) / 100,
+})
+
+interface Group extends ScoredGroup {
+  readonly members: readonly ScoredMeasure[]
+}
+
+interface Judged {
+  readonly span: Span
+  readonly groups: readonly Group[]
+  readonly measures: readonly ScoredMeasure[]
+  readonly ended: boolean
+}
+
+function verdictOf(policy: ScorePolicy, judged: Judged): Pick<Score, 'verdict' | 'marginal' | 'reason'> {
+  const { span, groups } = judged
+  const { pass, marginal } = policy
+  const refused = refusalOf(judged)
+  if (refused !== null) return { verdict: 'fail', marginal: false, reason: refused }
+  const open = openOf(judged)
+  const told = `the score is ${spanText(span)}`
+  const why = groupsText(groups)
+  if (span.most < marginal)
+    return { verdict: 'fail', marginal: false, reason: `${told}, and below ${marginal} fails: ${why}` }
+  if (span.least >= pass && !open.some(({ critical }) => critical))
+    return { verdict: 'pass', marginal: false, reason: `${told}, and ${pass} passes: ${why}` }
+  const isMarginal = open.length === 0
+  const how = isMarginal
+    ? `which is marginal: ${pass} passes, and below ${marginal} fails`
+    : `with ${countOf(open.length, 'measure')} that cannot be told yet`
+  return { verdict: 'inconclusive', marginal: isMarginal, reason: `${told}, ${how}: ${why}` }
+}
+
+/** What fails the whole, whatever the score; null: nothing does. */
+function refusalOf({ groups, measures, ended }: Judged): string | null {
+  const critical = measures.filter(measure => measure.critical)
+  const broken = critical.find(({ verdict }) => verdict === 'fail')
+  if (broken !== undefined) return `${broken.reason}, which is critical`
+  if (!ended) return null
+  const blind = groups.find(({ members }) => isBlind(members))
   if (blind !== undefined)
-    return { verdict: 'fail', reason: `nothing of the group ${blind.name} could be measured` }
-  const critical = judged.find(({ rule, comparison }) => rule.critical === true && isBad(comparison))
-  if (critical !== undefined) return { verdict: 'fail', reason: critical.comparison.reason }
-  const told = scoreText(score)
-  if (score.most < marginal)
-    return { verdict: 'fail', reason: `${told}, and at least ${marginal} is asked for` }
-  if (score.least >= pass) return { verdict: 'pass', reason: `${told}, and at least ${pass} is asked for` }
-  const open = judged.filter(({ comparison }) => comparison.verdict === 'inconclusive').length
-  const why =
-    open === 0 ? 'which neither passes nor fails' : `with ${countOf(open, 'measure')} that cannot be told yet`
-  return { verdict: 'inconclusive', reason: `${told}, ${why}` }
+    return `nothing of the group ${blind.name} could be measured: ${blind.members[0]!.reason}`
+  const unseen = critical.find(measure => measure.verdict === 'unmeasured' && counts(measure))
+  return unseen === undefined ? null : `${unseen.reason}, which is critical`
 }
 
-const scoreText = ({ least, most }: Span): string => {
-  const [low, high] = [Math.floor(least), Math.floor(most)]
-  return low === high ? `the score is ${low}` : `the score is between ${low} and ${high}`
-}
+/** Whose verdict may still come: a group that is not measured at all waits, whatever its measures say of gaps. */
+const openOf = ({ groups, ended }: Judged): readonly ScoredMeasure[] =>
+  groups.flatMap(({ members }) =>
+    members.filter(
+      ({ verdict, noData }) =>
+        verdict === 'inconclusive' ||
+        (verdict === 'unmeasured' && !ended && (noData !== 'ignore' || isBlind(members))),
+    ),
+  )
 
-function checkPolicy({ measures, groups = {} }: ScorePolicy): void {
-  const problem = (message: string, hint: string): InputError =>
-    new InputError([{ code: 'score-policy', severity: 'error', message, hint }])
-  if (measures.length === 0)
-    throw problem('a score of no measures says nothing', 'Name at least one measure to compare.')
-  const weights = [
-    ...measures.map(({ measure, weight = 1 }) => [measure, weight] as const),
-    ...Object.entries(groups),
-  ]
-  const wrong = weights.find(([, weight]) => !(weight > 0 && Number.isFinite(weight)))
-  if (wrong !== undefined)
-    throw problem(
-      `the weight of ${wrong[0]} is ${wrong[1]}, which would leave it out`,
-      'Give a number greater than 0, or take it away.',
-    )
+const spanText = ({ least, most }: Span): string =>
+  least === most ? String(least) : `between ${least} and ${most}`
+
+/** `errors 0, since …; latency 100, since latency p95 compared holds` */
+const groupsText = (groups: readonly Group[]): string =>
+  groups
+    .map(group => `${group.name} ${spanText(rounded(group))}, since ${membersText(group.members)}`)
+    .join('; ')
+
+const membersText = (members: readonly ScoredMeasure[]): string =>
+  members.map(member => memberText(member, isBlind(members))).join(', ')
+
+function memberText(member: ScoredMeasure, isGroupBlind: boolean): string {
+  if (member.verdict === 'pass') return `${member.measure} holds`
+  return counts(member) || isGroupBlind ? member.reason : `${member.reason} and is left out`
 }

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ComparisonRule, compareSeries, compareValues } from '../../../src/judge/compare.ts'
 import type { Measurement } from '../../../src/judge/measurement.ts'
-import { type ScoredRule, type ScorePolicy, scoreOf } from '../../../src/judge/score.ts'
 import { normals, seeded } from './seeded.ts'
 
 const rule: ComparisonRule = { measure: 'latency', unit: 'ms', direction: 'increase' }
@@ -77,20 +76,6 @@ describe('a side without values', () => {
     ],
     ['no data', [null, null], [1, 2, 3], {}, 'no-data: latency of the canary has no data'],
     ['an empty baseline', [1, 2, 3], [], {}, 'no-data: latency of the baseline has no data'],
-    [
-      'gaps are zeros',
-      [null, null, null, null, null],
-      [null, null, null, null, null],
-      { nanStrategy: 'zero' },
-      "pass: latency of the canary is 0ms where the baseline's is 0ms, surely within 20% of it, by 5 and 5 points",
-    ],
-    [
-      'errors are never zeros',
-      ['error'],
-      ['error'],
-      { nanStrategy: 'zero' },
-      'error: latency of the canary could not be measured: 1 error',
-    ],
   ])('%s', (_, canary, baseline, more, expected) => {
     const { verdict, reason } = compareSeries(
       { ...rule, ...more },
@@ -191,103 +176,4 @@ describe('properties', () => {
       expect(verdicts).toEqual(verdicts.toSorted((a, b) => a - b))
     }
   })
-})
-
-describe('a score', () => {
-  const noisy = (seed: number, mean: number): Measurement[] =>
-    measured(normals(seeded(seed), { mean, sd: mean / 20 }, 30))
-  const same = { canary: noisy(1, 100), baseline: noisy(2, 100) }
-  const worse = { canary: noisy(1, 200), baseline: noisy(2, 100) }
-  const few = { canary: noisy(1, 100).slice(0, 2), baseline: noisy(2, 100).slice(0, 2) }
-  const none = { canary: measured([null]), baseline: noisy(2, 100) }
-  const errors = { canary: measured(['error']), baseline: noisy(2, 100) }
-  const measure = (name: string, group: string, more: Partial<ScoredRule> = {}): ScoredRule => ({
-    ...rule,
-    measure: name,
-    group,
-    ...more,
-  })
-  const policy: ScorePolicy = {
-    measures: [
-      measure('errors', 'health'),
-      measure('latency', 'speed'),
-      measure('cpu', 'speed', { noData: 'ignore' }),
-    ],
-    groups: { health: 3, speed: 1 },
-  }
-  const told = (given: ScorePolicy, series: Parameters<typeof scoreOf>[1]): string => {
-    const { verdict, score, reason } = scoreOf(given, series)
-    return `${verdict} ${score.least}–${score.most}: ${reason}`
-  }
-
-  test.each([
-    [
-      'all alike',
-      { errors: same, latency: same, cpu: same },
-      'pass 100–100: the score is 100, and at least 95 is asked for',
-    ],
-    [
-      'one of the light group',
-      { errors: same, latency: worse, cpu: same },
-      'inconclusive 87.5–87.5: the score is 87, which neither passes nor fails',
-    ],
-    [
-      'the light group',
-      { errors: same, latency: worse, cpu: worse },
-      'inconclusive 75–75: the score is 75, which neither passes nor fails',
-    ],
-    [
-      'the heavy group',
-      { errors: worse, latency: same, cpu: same },
-      'fail 25–25: the score is 25, and at least 75 is asked for',
-    ],
-    [
-      'too few',
-      { errors: few, latency: same, cpu: same },
-      'inconclusive 25–100: the score is between 25 and 100, with 1 measure that cannot be told yet',
-    ],
-    [
-      'too few cannot save it',
-      { errors: worse, latency: few, cpu: few },
-      'fail 0–25: the score is between 0 and 25, and at least 75 is asked for',
-    ],
-    [
-      'what may have no data',
-      { errors: same, latency: same, cpu: none },
-      'pass 100–100: the score is 100, and at least 95 is asked for',
-    ],
-    [
-      'what may not',
-      { errors: same, latency: none, cpu: same },
-      'inconclusive 87.5–87.5: the score is 87, which neither passes nor fails',
-    ],
-    [
-      'a group of errors',
-      { errors, latency: same, cpu: same },
-      'fail 25–25: nothing of the group health could be measured',
-    ],
-    [
-      'a group without data',
-      { errors: same, latency: none, cpu: none },
-      'fail 75–75: nothing of the group speed could be measured',
-    ],
-    ['nothing at all', {}, 'fail 0–0: nothing of the group health could be measured'],
-  ])('%s', (_, series, expected) => expect(told(policy, series)).toBe(expected))
-
-  test('a critical measure fails it, whatever the score', () => {
-    const measures = [
-      measure('errors', 'all', { critical: true }),
-      ...Array.from({ length: 99 }, (_, i) => measure(`m${i}`, 'all')),
-    ]
-    const series = Object.fromEntries(
-      measures.map(({ measure: name }) => [name, name === 'errors' ? worse : same]),
-    )
-    expect(scoreOf({ measures }, series)).toMatchObject({ verdict: 'fail', score: { least: 99, most: 99 } })
-  })
-
-  test.each([
-    [{ measures: [] }, 'a score of no measures says nothing'],
-    [{ measures: [measure('a', 'g', { weight: 0 })] }, 'the weight of a is 0, which would leave it out'],
-    [{ measures: [measure('a', 'g')], groups: { g: -1 } }, 'the weight of g is -1, which would leave it out'],
-  ])('%j is refused', (given, message) => expect(() => scoreOf(given, {})).toThrow(message))
 })
