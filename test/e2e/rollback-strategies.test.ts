@@ -210,7 +210,7 @@ describe('rollback --within', () => {
   test('takes no longer than that, and is gone on with', { timeout: LONG }, async () => {
     const { project, run } = await released()
     project.write('held', '')
-    const { code, stderr } = await project.release(['rollback', run, '--within', '20s'])
+    const { code, stderr } = await project.release(['rollback', run, '--within', '10s'])
     expect(code, stderr).toBe(1)
     expect(stderr).toContain(`release resume ${run}`)
     rmSync(join(project.root, 'held'))
