@@ -17,7 +17,7 @@ import { planText } from '../src/plan/render/json.ts'
 import { syncFolder, writeFileDurably } from './journal/durable-file.ts'
 import { onState } from './journal/on-state.ts'
 import { adoptedFolder } from './journal/run-store.ts'
-import { sha256 } from './load/fingerprint.ts'
+import { sha256OfPieces } from './load/fingerprint.ts'
 import { findProject } from './load/project.ts'
 import type { OpenedRun } from './open-run.ts'
 import { requirePlan } from './plan-release.ts'
@@ -34,7 +34,7 @@ export async function adoptPlan(opened: OpenedRun): Promise<Adopted> {
   const params = Object.entries(old.params).map(([name, value]) => `${name}=${String(value)}`)
   const { plan: made, loaded } = await requirePlan({ project, params, concurrency: null })
   // What runs now is what this run has made of it; what the plan began from stays what it was.
-  const plan = sealPlan({ ...made, facts: { ...made.facts, live: old.facts.live } }, sha256)
+  const plan = sealPlan({ ...made, facts: { ...made.facts, live: old.facts.live } }, sha256OfPieces)
   refuseChanged(opened, plan)
   const kept = adoptedFolder(folder, plan.hash)
   await onState(folder.path, async () => {

@@ -15,7 +15,7 @@ import { type Diagnostic, hasErrors, type Span } from '../src/diagnostic.ts'
 import { isReleaseError } from '../src/errors.ts'
 import type { LiveFact, PlanPlatform, Sha256 } from '../src/plan/plan.ts'
 import type { Platform } from '../src/run/ports.ts'
-import { sha256 } from './load/fingerprint.ts'
+import { sha256OfPieces } from './load/fingerprint.ts'
 import type { Project } from './load/project.ts'
 
 export interface FactSources {
@@ -37,7 +37,7 @@ export async function readFacts(resolved: ResolvedRelease, sources: FactSources)
     live,
     approvers: approvers.approvers,
     diagnostics: [...components.diagnostics, ...approvers.diagnostics],
-    sha256,
+    sha256: sha256OfPieces,
   }
 }
 

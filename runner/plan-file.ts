@@ -7,7 +7,7 @@ import { InputError } from '../src/errors.ts'
 import { isIntact } from '../src/plan/canonical.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { readPlan } from '../src/plan/read.ts'
-import { sha256 } from './load/fingerprint.ts'
+import { sha256OfPieces } from './load/fingerprint.ts'
 import { validate } from './load/validate.ts'
 
 /** @throws InputError `plan-unreadable`, `plan-changed`, or what the schema says of it */
@@ -38,7 +38,7 @@ function upgraded(json: unknown, diagnostics: readonly Diagnostic[]): Plan {
 /** @throws InputError `plan-unreadable`, `plan-changed` */
 function readIntact(path: string, text: string): unknown {
   const json = readJson(path, text)
-  if (!isIntact(json as Plan, sha256)) {
+  if (!isIntact(json as Plan, sha256OfPieces)) {
     throw problem(
       'plan-changed',
       `${path} is not as it was made: its hash does not fit what it says`,

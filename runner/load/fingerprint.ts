@@ -29,6 +29,13 @@ const TIME_STEP = 20
 export const sha256 = (content: string | Uint8Array): Sha256 =>
   createHash('sha256').update(content).digest('hex')
 
+/** The same of texts that follow one another. */
+export function sha256OfPieces(pieces: Iterable<string>): Sha256 {
+  const hash = createHash('sha256')
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest('hex')
+}
+
 /**
  * Fingerprints of the files, or undefined where one of them has gone or may have changed since the work began.
  *

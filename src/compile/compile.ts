@@ -9,7 +9,7 @@
  */
 import type { CallSite, EnvironmentModel, ItemModel, ReleaseModel, SecretModel } from '../definition/model.ts'
 import { type Diagnostic, hasErrors, type Span } from '../diagnostic.ts'
-import { sealPlan } from '../plan/canonical.ts'
+import { type HashPieces, sealPlan } from '../plan/canonical.ts'
 import type {
   FailurePolicy,
   LiveFact,
@@ -70,7 +70,7 @@ export interface CompileFacts {
   /** null: the release names no approvers. unknown: they could not be read, which is among the diagnostics. */
   readonly approvers: readonly PlanApprover[] | null | 'unknown'
   readonly diagnostics: readonly Diagnostic[]
-  readonly sha256: (text: string) => Sha256
+  readonly sha256: HashPieces
 }
 
 export interface Compiled {

@@ -2,6 +2,7 @@
  * The plan's canonical form: one text for one value, and the hash over it.
  *
  * Boundary: pure; sha256 is handed in, because only the runner may import it.
+ * A large plan's text exists in pieces only.
  *
  * Invariants:
  *  C1. Values that are equal as JSON have the same text, whatever the order of their properties (RFC 8785).
@@ -12,8 +13,8 @@
 import { ReleaseError } from '../errors.ts'
 import type { Plan, Sha256 } from './plan.ts'
 
-/** sha256 of a text's UTF-8 bytes, as lower-case hexadecimal. */
-export type HashText = (text: string) => Sha256
+/** sha256 of the UTF-8 bytes of texts that follow one another, as lower-case hexadecimal. */
+export type HashPieces = (pieces: Iterable<string>) => Sha256
 
 /** A plan that has not got its hash yet. */
 export type UnsealedPlan = Omit<Plan, 'hash'>
@@ -24,8 +25,46 @@ export type UnsealedPlan = Omit<Plan, 'hash'>
  * @throws ReleaseError `not-json`, naming the place
  */
 export function canonicalJson(value: unknown): string {
+  return textOf(value, [])
+}
+
+function textOf(value: unknown, path: Path): string {
   const ordered = inOrder(value)
-  return ordered === UNFIT ? write(value, []) : JSON.stringify(ordered)
+  return ordered === UNFIT ? write(value, path) : JSON.stringify(ordered)
+}
+
+/** Entries of a list that make a piece. */
+const AT_ONCE = 500
+
+/**
+ * The same text of an object, in pieces: one for each of its properties, more for a long list.
+ * @throws ReleaseError `not-json`, naming the place, when it comes to it
+ */
+export function* canonicalPieces(value: object): Generator<string> {
+  const record = value as Readonly<Record<string, unknown>>
+  let before = '{'
+  for (const name of namesIn(record)) {
+    yield `${before}${writeString(name, [])}:`
+    const part = record[name]
+    if (Array.isArray(part)) yield* listPieces(part, name)
+    else yield textOf(part, [name])
+    before = ','
+  }
+  yield before === '{' ? '{}' : '}'
+}
+
+function* listPieces(list: readonly unknown[], name: string): Generator<string> {
+  yield '['
+  for (let from = 0; from < list.length; from += AT_ONCE) {
+    const some = list.slice(from, from + AT_ONCE)
+    const ordered = listInOrder(some)
+    const text =
+      ordered === UNFIT
+        ? Array.from(some, (item, i) => write(item, [name, from + i])).join(',')
+        : JSON.stringify(ordered).slice(1, -1)
+    yield from === 0 ? text : `,${text}`
+  }
+  yield ']'
 }
 
 /** What a plan's hash is taken over. */
@@ -35,14 +74,14 @@ export function hashedPart(plan: UnsealedPlan | Plan): Omit<Plan, 'hash' | 'posi
 }
 
 /** Gives a plan its hash. */
-export const sealPlan = (plan: UnsealedPlan, sha256: HashText): Plan => ({
+export const sealPlan = (plan: UnsealedPlan, sha256: HashPieces): Plan => ({
   ...plan,
-  hash: sha256(canonicalJson(hashedPart(plan))),
+  hash: sha256(canonicalPieces(hashedPart(plan))),
 })
 
 /** Whether a plan is what it was when its hash was made. */
-export const isIntact = (plan: Plan, sha256: HashText): boolean =>
-  plan.hash === sha256(canonicalJson(hashedPart(plan)))
+export const isIntact = (plan: Plan, sha256: HashPieces): boolean =>
+  plan.hash === sha256(canonicalPieces(hashedPart(plan)))
 
 // ── the quick way: properties put in order, and the engine's own JSON ───────────────────────────
 
@@ -170,12 +209,16 @@ function writeObject(value: object, path: Path): string {
   if (Array.isArray(value)) return `[${Array.from(value, (item, i) => write(item, [...path, i])).join(',')}]`
   if (!isPlain(value)) throw notJson(`an object of class ${value.constructor?.name ?? 'unknown'}`, path)
   const record = value as Readonly<Record<string, unknown>>
-  const properties = Object.keys(record)
-    .filter(name => record[name] !== undefined)
-    .sort(byCodeUnits)
-    .map(name => `${writeString(name, path)}:${write(record[name], [...path, name])}`)
+  const properties = namesIn(record).map(
+    name => `${writeString(name, path)}:${write(record[name], [...path, name])}`,
+  )
   return `{${properties.join(',')}}`
 }
+
+const namesIn = (record: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.keys(record)
+    .filter(name => record[name] !== undefined)
+    .sort(byCodeUnits)
 
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -96,7 +96,11 @@ function planOf(count: number): Plan {
     nodes,
     positions: {},
   }
-  return sealPlan(unsealed, text => createHash('sha256').update(text).digest('hex'))
+  return sealPlan(unsealed, pieces =>
+    createHash('sha256')
+      .update([...pieces].join(''))
+      .digest('hex'),
+  )
 }
 
 /** The whole way from a plan to the end of its run, as `release run` goes it once the plan is made. */

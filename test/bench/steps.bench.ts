@@ -15,7 +15,7 @@ import { createPerformer } from '../../runner/engine/perform.ts'
 import { holderOf } from '../../runner/identity.ts'
 import { acquireRunLock } from '../../runner/journal/run-lock.ts'
 import { createRun } from '../../runner/journal/run-store.ts'
-import { sha256 } from '../../runner/load/fingerprint.ts'
+import { sha256OfPieces } from '../../runner/load/fingerprint.ts'
 import { openNodeLogs } from '../../runner/node-logs.ts'
 import { createWorld, openSignatures } from '../../runner/wire.ts'
 import { compileRelease, resolveRelease } from '../../src/compile/compile.ts'
@@ -48,7 +48,7 @@ function releaseOf(steps: number, concurrency: number): Made {
     live: {},
     approvers: null,
     diagnostics: [],
-    sha256,
+    sha256: sha256OfPieces,
   })
   if (plan === null) throw new Error(JSON.stringify(diagnostics))
   return { plan, definition }

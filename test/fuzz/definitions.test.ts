@@ -30,7 +30,10 @@ import { renderText } from '../../src/plan/render/text.ts'
 import { fuzz } from './fuzz.ts'
 import { type Dice, damageText, NASTY } from './mutate.ts'
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+const sha256 = (pieces: Iterable<string>): string =>
+  createHash('sha256')
+    .update([...pieces].join(''))
+    .digest('hex')
 
 /** Compiles with facts in which every folder is there and nothing runs. */
 const compileModel = async (model: ReleaseModel): Promise<Plan | null> => {

@@ -13,7 +13,11 @@ import type { Diagnostic, Span } from '../../src/diagnostic.ts'
 import { modelOf } from '../../src/index.ts'
 import type { LiveFact, Plan, PlanApprover, PlanNode } from '../../src/plan/plan.ts'
 
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+/** Of a text, or of pieces of one. */
+export const sha256 = (text: Iterable<string>): string =>
+  createHash('sha256')
+    .update([...text].join(''))
+    .digest('hex')
 
 export interface World {
   readonly params?: Readonly<Record<string, string>>

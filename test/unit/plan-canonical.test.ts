@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { canonicalJson, hashedPart, isIntact, sealPlan } from '../../src/plan/canonical.ts'
+import { canonicalJson, canonicalPieces, hashedPart, isIntact, sealPlan } from '../../src/plan/canonical.ts'
 import { samplePlan, sha256 } from '../fixtures/plan-samples.ts'
 
 describe('canonicalJson', () => {
@@ -50,6 +50,38 @@ describe('canonicalJson', () => {
     refuse({ at: new Date(0) }, 'at is an object of class Date')
     refuse({ a: new Map() }, 'a is an object of class Map')
     refuse({ a: '\ud800' }, 'a is a string with a lone surrogate')
+  })
+})
+
+describe('canonicalPieces', () => {
+  const check = (input: object): void =>
+    expect([...canonicalPieces(input)].join('')).toBe(canonicalJson(input))
+
+  test('together are the canonical text', () => {
+    check({})
+    check({ a: undefined })
+    check({ b: [], a: [[]], 10: {}, 9: null, '': 0 })
+    check({ ['__proto__']: [{ ['__proto__']: 1, a: 2 }], a: { 2: 'two', 10: 'ten' } })
+    check(samplePlan())
+  })
+
+  test('also where a list is cut', () => {
+    for (const length of [1, 499, 500, 501, 1000, 1001]) {
+      const list = Array.from({ length }, (_, n) => ({ z: n, a: { 10: n, 9: `€${n}` }, gone: undefined }))
+      check({ nodes: list, facts: { list } })
+    }
+  })
+
+  test('refuse what JSON cannot say, and say where it is', () => {
+    const refuse = (input: object, message: string): void =>
+      expect(() => [...canonicalPieces(input)]).toThrow(
+        expect.objectContaining({ code: 'not-json', message: `${message}, which JSON cannot say` }),
+      )
+    const list = Array.from({ length: 700 }, () => ({ at: 0 }))
+    refuse({ nodes: [...list, { at: Number.NaN }] }, 'nodes.700.at is NaN')
+    refuse({ nodes: Object.assign([...list], { length: 702 }) }, 'nodes.700 is undefined')
+    refuse({ a: { b: [1n] } }, 'a.b.0 is a bigint')
+    refuse({ '\ud800': 1 }, 'the value is a string with a lone surrogate')
   })
 })
 
