@@ -17,7 +17,7 @@ export type {
 export { command, coverage, http } from './definition/check.ts'
 export type { App, Component, Need, Service } from './definition/component.ts'
 export { app, service } from './definition/component.ts'
-export type { Environment, Platform, Region, Router } from './definition/environment.ts'
+export type { Environment, Platform, Region, RegionBake, Router } from './definition/environment.ts'
 export { environment, haproxy, local } from './definition/environment.ts'
 export type { AnomalyOptions, GuardOptions, Trigger, TriggerOptions } from './definition/guard.ts'
 export { trigger } from './definition/guard.ts'

@@ -4,6 +4,7 @@
 import type { AnalysisModel, CallSite, Value } from '../definition/model.ts'
 import type { MeasureTarget, Millis } from '../plan/plan.ts'
 import { durationText } from '../plan/render/wording.ts'
+import { measuresAnything, NOBODY } from './compared.ts'
 import type { Deployed, Flow, Lowering } from './lower.ts'
 import { lowerAnalysis } from './metrics.ts'
 import type { SiteModel } from './regions.ts'
@@ -26,7 +27,7 @@ export function lowerBake(lowering: Lowering, draft: BakeDraft, before: Flow): s
   const duration = lowering.context.duration(draft.duration, { name: 'the bake', at, fallback: 0 })
   const environment = environments[0]?.environment
   const title = `bake ${durationText(duration)}`
-  const asked = (draft.analysis?.metrics.length ?? 0) > 0 || (draft.analysis?.requests ?? 0) > 0
+  const asked = draft.analysis !== null && measuresAnything(draft.analysis, NOBODY)
   if (!asked || draft.analysis === null || environment === undefined) {
     if (asked) reportNothing(lowering, at)
     lowering.add({ key, title, timeout: null, operation: { kind: 'wait', duration } }, before, at)
@@ -35,8 +36,7 @@ export function lowerBake(lowering: Lowering, draft: BakeDraft, before: Flow): s
   const analysis = lowerAnalysis(lowering, draft.analysis, {
     duration,
     environment,
-    baseline: false,
-    stable: false,
+    ...NOBODY,
     at,
   })
   const targets = targetsOf(lowering, before.deployed, new Set(environments.map(site => site.name)))

@@ -3,7 +3,7 @@
  *
  * Boundary: says what can be known beforehand; what a comparison comes to is judged in src/judge.
  */
-import type { CallSite, ExpectationModel, MetricModel } from '../definition/model.ts'
+import type { AnalysisModel, CallSite, ExpectationModel, MetricModel } from '../definition/model.ts'
 import type { PlanMetric } from '../plan/plan.ts'
 import type { CompileContext } from './context.ts'
 
@@ -14,6 +14,13 @@ export interface Beside {
   /** Whether the stable side does; where not, what compares with it is left out. */
   readonly stable: boolean
 }
+
+/** After the promotion there is none but the new version. */
+export const NOBODY: Beside = { baseline: false, stable: false }
+
+/** Whether anything is left to look at where only these get requests beside it. */
+export const measuresAnything = ({ metrics, requests }: AnalysisModel, beside: Beside): boolean =>
+  requests > 0 || metrics.some(({ expected }) => isComparable(expected, beside))
 
 /** Whether there will be anything beside it to compare with. */
 export function isComparable(expected: ExpectationModel, { baseline, stable }: Beside): boolean {

@@ -31,7 +31,7 @@ import { analysesOf, secretsOfAnalysis } from './metrics.ts'
 import { checkNames, flatten } from './names.ts'
 import { checkOptions } from './options.ts'
 import { readParams } from './params.ts'
-import { checkRegions, isHeldBy, type SiteModel, sitesOf } from './regions.ts'
+import { checkRegions, isHeldBy, regionsOf, type SiteModel, sitesOf } from './regions.ts'
 import { checkSafety } from './safety.ts'
 import { resolveStages } from './stages.ts'
 
@@ -193,7 +193,7 @@ function secretsOf(model: ReleaseModel, context: CompileContext): readonly Secre
   const used: unknown[] = [
     ...model.secrets,
     ...model.components.flatMap(component => Object.values(component.env)),
-    ...model.stages.flatMap(stage => flatten(stage.items)).flatMap(secretsIn),
+    ...model.stages.flatMap(stage => flatten(stage.items)).flatMap(item => secretsIn(item, context)),
     ...secretsOfAnalysis({ metrics: (model.guard?.triggers ?? []).map(({ metric }) => metric) }),
   ]
   for (const secret of used.filter(isSecret)) {
@@ -212,11 +212,12 @@ function secretsOf(model: ReleaseModel, context: CompileContext): readonly Secre
   return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-function secretsIn(item: ItemModel): readonly unknown[] {
+function secretsIn(item: ItemModel, context: CompileContext): readonly unknown[] {
   if (item.kind === 'notify') return [item.channel.url]
   if (item.kind === 'bake') return secretsOfAnalysis(item.analysis)
   if (item.kind !== 'deploy') return []
-  return [item.to.metrics?.url, ...analysesOf(item.with).flatMap(secretsOfAnalysis)]
+  const baked = regionsOf(item.to, context).flatMap(({ watched }) => watched ?? [])
+  return [item.to.metrics?.url, ...[...analysesOf(item.with), ...baked].flatMap(secretsOfAnalysis)]
 }
 
 function planSecret({ name, from }: SecretModel): PlanSecret {

@@ -11,9 +11,10 @@
  * traffic stand between `prepare` and `verify` (progressive.ts); where nothing runs yet there is none to divide, and the
  * component is simply brought up.
  */
-import type { ComponentModel, DeployModel } from '../definition/model.ts'
+import type { AnalysisModel, ComponentModel, DeployModel } from '../definition/model.ts'
 import type { LiveFact, Millis, Revision, Sha256 } from '../plan/plan.ts'
 import { lowerBake } from './bake.ts'
+import { checkCompared, measuresAnything, NOBODY } from './compared.ts'
 import type { ResolvedComponent } from './components.ts'
 import type { CompileContext } from './context.ts'
 import { lockstepBase, lowerLockstep } from './lockstep.ts'
@@ -93,14 +94,44 @@ function lowerSite(lowering: Lowering, place: SiteDeploy): Placed {
     {
       key: `${siteBase(lowering, site)}/bake`,
       duration: site.bake,
-      // Nobody is where nothing ran before: there is nothing to measure, and it only waits.
-      analysis: divided && 'analysis' in item.with ? item.with.analysis : null,
+      analysis: bakedBy(lowering.context, place, divided),
       at: item.at,
       environments: [site],
     },
     { needs: deployed.map(({ verify }) => verify), after: [], deployed: [...before.deployed, ...deployed] },
   )
   return { deployed, bakes: [bake] }
+}
+
+/** What a wave is watched by: what its region says, or else what the strategy measures. */
+function bakedBy(
+  context: CompileContext,
+  { item, site }: SiteDeploy,
+  divided: boolean,
+): AnalysisModel | null {
+  if (site.watched !== null) {
+    checkCompared(context, site.watched.metrics, [NOBODY])
+    return site.watched
+  }
+  const own = 'analysis' in item.with ? item.with.analysis : null
+  if (own === null || !measuresAnything(own, NOBODY)) reportOnlyWaits(context, item, site)
+  // Nobody is where nothing ran before: there is nothing to measure, and it only waits.
+  return divided ? own : null
+}
+
+function reportOnlyWaits(
+  context: CompileContext,
+  { to, with: strategy, at }: DeployModel,
+  { region }: SiteModel,
+): void {
+  context.report({
+    severity: 'warning',
+    code: 'bake-only-waits',
+    message: `the region "${region}" of ${to.name} bakes by waiting alone: the strategy ${strategy.kind} measures nothing that could go on after it`,
+    hint: "Say what has to hold: bake: { for: '1h', analysis: [errorRate().below('1%')] }.",
+    at,
+    related: [{ message: `${to.name} is defined here`, at: to.at }],
+  })
 }
 
 function lowerTogether(

@@ -21,7 +21,7 @@ import type { EnvValue, Millis, PlanCommand, PlanNode, Retry, Undo } from '../pl
 import { lowerBake } from './bake.ts'
 import { lowerCheck } from './checks.ts'
 import { type SplitCommandLine, splitCommandLine } from './command-line.ts'
-import { checkCompared } from './compared.ts'
+import { checkCompared, NOBODY } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import { type DeployTarget, lowerDeploy } from './deploy.ts'
 import { flatten } from './names.ts'
@@ -168,7 +168,7 @@ export class Lowering {
 
   /** Watches the places that were deployed to last: production, not staging before it. */
   #bake(item: BakeModel, before: Flow): Flow {
-    checkCompared(this.context, item.analysis.metrics, [{ baseline: false, stable: false }])
+    checkCompared(this.context, item.analysis.metrics, [NOBODY])
     const last = before.deployed.at(-1)?.environment
     const places = [...this.target.sites.values()]
     const root = places.find(site => site.name === last)?.environment

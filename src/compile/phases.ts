@@ -120,10 +120,12 @@ const share = (instances: number, weight: number): number =>
 
 function canaryPhases(
   context: CompileContext,
-  { strategy, site, at }: PhaseInput & { readonly strategy: CanaryModel },
+  input: PhaseInput & { readonly strategy: CanaryModel },
   base: Traffic,
 ): readonly Phase[] {
-  const steps = stepsOf(strategy, site)
+  const { strategy, site, at } = input
+  const steps = stepsOf(context, strategy, site)
+  checkApprovals(context, { ...input, steps })
   const weights = steps.map(step => percentOf(context, step.weight, at))
   // A weight that is no percentage stands as 100: what follows from that is no finding of its own.
   if (steps.every(step => isPercentage(context.value(step.weight))))
@@ -147,10 +149,47 @@ function canaryPhases(
   })
 }
 
-const stepsOf = (strategy: CanaryModel, site: SiteModel): readonly CanaryStepModel[] =>
-  site.weights === null
-    ? strategy.steps
-    : site.weights.map(weight => ({ weight, every: null, approval: null }))
+/** With weights of its own a region takes each step's time, and the word of people, from the strategy's step that they lead to. */
+function stepsOf(
+  context: CompileContext,
+  strategy: CanaryModel,
+  site: SiteModel,
+): readonly CanaryStepModel[] {
+  const { weights } = site
+  if (weights === null) return strategy.steps
+  const stepAt = (weight: number): CanaryStepModel | undefined =>
+    strategy.steps.find(step => context.value(step.weight) >= weight)
+  return weights.map((weight, i) => {
+    const step = stepAt(weight)
+    const next = weights[i + 1]
+    // The last weight that leads to a step ends it: people are asked once, before it goes beyond.
+    const isItsLast = next === undefined || stepAt(next) !== step
+    return { weight, every: step?.every ?? null, approval: (isItsLast ? step?.approval : null) ?? null }
+  })
+}
+
+/** What people are to say in the middle must not be lost with the step at which they say it. */
+function checkApprovals(
+  context: CompileContext,
+  {
+    strategy,
+    steps,
+    site,
+    at,
+  }: PhaseInput & { readonly strategy: CanaryModel; readonly steps: readonly CanaryStepModel[] },
+): void {
+  const asked = steps.map(({ approval }) => approval)
+  for (const { approval, weight } of strategy.steps) {
+    if (approval === null || asked.includes(approval)) continue
+    context.report({
+      code: 'approval-lost',
+      message: `the canary waits for the approval "${approval.name}" at ${context.value(weight)} %, and the weights of ${site.name} lead past it: ${site.weights?.join(', ')}`,
+      hint: `Give the region the weight ${context.value(weight)} as well, so that people are asked there too.`,
+      at,
+      related: [{ message: `${site.environment.name} is defined here`, at: site.environment.at }],
+    })
+  }
+}
 
 function checkWeights(
   context: CompileContext,

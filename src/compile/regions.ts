@@ -4,7 +4,14 @@
  * A region is an environment of its own to everything that comes after: it has its own instances, router, locks and
  * facts, under the name `<environment>.<region>`.
  */
-import type { EnvironmentModel, RegionModel, ReleaseModel, Value } from '../definition/model.ts'
+import type {
+  AnalysisModel,
+  DeployModel,
+  EnvironmentModel,
+  RegionModel,
+  ReleaseModel,
+  Value,
+} from '../definition/model.ts'
 import type { CompileContext } from './context.ts'
 import { flatten } from './names.ts'
 
@@ -19,6 +26,8 @@ export interface SiteModel {
   /** Names; null: all. */
   readonly components: readonly string[] | null
   readonly bake: Value<string> | null
+  /** What it is watched by meanwhile; null: by what the strategy measures. */
+  readonly watched: AnalysisModel | null
 }
 
 /** As written, or as a param decides; empty: it is one place. */
@@ -30,7 +39,8 @@ export function sitesOf(environment: EnvironmentModel, context: CompileContext):
   const { name } = environment
   const regions = regionsOf(environment, context)
   if (regions.length === 0) {
-    return [{ name, environment, region: null, wave: 1, weights: null, components: null, bake: null }]
+    const whole = { region: null, wave: 1, weights: null, components: null, bake: null, watched: null }
+    return [{ name, environment, ...whole }]
   }
   return regions
     .map(region => ({ ...region, environment, region: region.name, name: `${name}.${region.name}` }))
@@ -52,10 +62,16 @@ export const isHeldBy = (site: SiteModel, component: string): boolean =>
   site.components === null || site.components.includes(component)
 
 export function checkRegions(model: ReleaseModel, context: CompileContext): void {
-  const environments = new Set(
-    model.stages.flatMap(stage => flatten(stage.items)).flatMap(i => (i.kind === 'deploy' ? [i.to] : [])),
-  )
+  const deployments = model.stages
+    .flatMap(stage => flatten(stage.items))
+    .flatMap(item => (item.kind === 'deploy' ? [item] : []))
+  const environments = new Set(deployments.map(({ to }) => to))
   for (const environment of environments) {
+    checkWeighted(
+      environment,
+      deployments.filter(({ to }) => to === environment),
+      context,
+    )
     const regions = regionsOf(environment, context)
     for (const region of regions) {
       const report = (code: string, message: string, hint: string): void =>
@@ -88,5 +104,24 @@ export function checkRegions(model: ReleaseModel, context: CompileContext): void
             `Add ${name} to the release's components, or take it out of the region.`,
           )
     }
+  }
+}
+
+/** Weights are the steps of a canary: where none goes to the region, they would be read by nobody. */
+function checkWeighted(
+  environment: EnvironmentModel,
+  deployments: readonly DeployModel[],
+  context: CompileContext,
+): void {
+  for (const site of sitesOf(environment, context)) {
+    const here = deployments.filter(({ components }) => components.some(({ name }) => isHeldBy(site, name)))
+    if (site.weights === null || here.length === 0 || here.some(item => item.with.kind === 'canary')) continue
+    context.report({
+      code: 'weights-without-canary',
+      message: `the region "${site.region}" of ${environment.name} has weights, and no canary goes there: ${here.map(item => item.with.kind).join(', ')}`,
+      hint: 'Deploy to it with a canary, whose steps the weights replace, or take the weights out.',
+      at: here[0]!.at,
+      related: [{ message: `${environment.name} is defined here`, at: environment.at }],
+    })
   }
 }

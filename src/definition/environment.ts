@@ -10,7 +10,8 @@ import type { Provider } from './metric.ts'
 import type { EnvironmentModel, PickModel, PlatformModel, RegionModel, RouterModel } from './model.ts'
 import { brand } from './model.ts'
 import { type Picked, valueModel } from './param.ts'
-import type { DurationOf, Written } from './value.ts'
+import { type Analysis, analysisModel } from './strategy.ts'
+import type { Duration, DurationOf, Value, Written } from './value.ts'
 
 /** What an environment is on: what `local()` returns. */
 export interface Platform extends Handle<PlatformModel> {}
@@ -30,20 +31,38 @@ export interface LocalOptions {
   readonly router?: Router
 }
 
+/** How a region is watched by itself before the next wave begins: as `.bake()` watches what was deployed. */
+export interface RegionBake {
+  readonly for: Value<Duration>
+  /** Requests that it wants to have seen; none asked for if left out. */
+  readonly requests?: number
+  /** What has to hold; nothing but the requests if left out. */
+  readonly analysis?: Analysis
+}
+
+/** A duration, or how it is watched; also where the regions of one environment differ in that. */
+type BakeOf<T> = T extends RegionBake ? RegionBake | Value<Duration> : RegionBake | DurationOf<T>
+
 /** One of an environment's places. */
-export interface Region<Time extends Written = never> {
+export interface Region<Time extends Written | RegionBake = never> {
   readonly name: string
   /** From 1: regions of one wave are released together, and after all of the wave before. */
   readonly wave: number
-  /** Percent, in place of the steps that the canary says. */
+  /**
+   * Percent, in place of the canary's steps. Each is watched as long as the canary's step of that weight, or the next above it,
+   * says; people are asked where they would be there.
+   */
   readonly weights?: readonly number[]
   /** What runs in this region; all that is deployed if left out. */
   readonly components?: readonly Component[]
-  /** How long the wave is watched before the next one begins. */
-  readonly bake?: DurationOf<Time>
+  /**
+   * How long the wave is watched before the next one begins: by what the strategy measures, or by what stands here, as in
+   * `{ for: '1h', requests: 100, analysis: [errorRate().below('1%')] }`.
+   */
+  readonly bake?: BakeOf<Time>
 }
 
-export interface EnvironmentOptions<Time extends Written = never> {
+export interface EnvironmentOptions<Time extends Written | RegionBake = never> {
   readonly on: Platform
   /** Its places, released in waves; left out or empty, it is one place. A param may decide: `where.pick({ … })`. */
   readonly regions?: readonly Region<Time>[] | Picked<readonly Region<Time>[]>
@@ -94,7 +113,7 @@ export function haproxy(): Router {
  *
  * const production = environment('production', { on: local(), protect: true })
  */
-export function environment<const Name extends string, const Time extends Written = never>(
+export function environment<const Name extends string, const Time extends Written | RegionBake = never>(
   name: Name,
   options: EnvironmentOptions<Time>,
 ): Environment<Name> {
@@ -114,7 +133,7 @@ export function environment<const Name extends string, const Time extends Writte
 }
 
 /** Each region as its model, also where a param decides between lists of them. */
-const regionsModel = <Time extends Written>(
+const regionsModel = <Time extends Written | RegionBake>(
   regions: EnvironmentOptions<Time>['regions'],
 ): EnvironmentModel['regions'] => {
   if (regions === undefined) return null
@@ -124,7 +143,7 @@ const regionsModel = <Time extends Written>(
   return freeze({ ...picked, options: Object.fromEntries(options) })
 }
 
-const regionModel = <Time extends Written>(region: Region<Time>): RegionModel => ({
+const regionModel = <Time extends Written | RegionBake>(region: Region<Time>): RegionModel => ({
   name: region.name,
   wave: region.wave,
   weights: region.weights ?? null,
@@ -132,5 +151,18 @@ const regionModel = <Time extends Written>(region: Region<Time>): RegionModel =>
     region.components?.map(
       component => requireModel('component', component, `The region '${region.name}': components`).name,
     ) ?? null,
-  bake: region.bake === undefined ? null : valueModel<string>(region.bake),
+  ...bakeModel(region.bake),
 })
+
+function bakeModel(bake: unknown): Pick<RegionModel, 'bake' | 'watched'> {
+  if (bake === undefined) return { bake: null, watched: null }
+  if (!isRegionBake(bake)) return { bake: valueModel<string>(bake), watched: null }
+  const analysis = analysisModel(bake.analysis)
+  return {
+    bake: valueModel<string>(bake.for),
+    watched: { ...analysis, requests: bake.requests ?? analysis.requests },
+  }
+}
+
+const isRegionBake = (bake: unknown): bake is RegionBake =>
+  typeof bake === 'object' && bake !== null && 'for' in bake

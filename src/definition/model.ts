@@ -125,6 +125,8 @@ export interface RegionModel {
   readonly components: readonly string[] | null
   /** Watched for that long before the next wave; null: not. */
   readonly bake: Value<string> | null
+  /** How it is watched meanwhile; null: as the strategy says. */
+  readonly watched: AnalysisModel | null
 }
 
 export type FailurePolicyName = 'stop' | 'rollback-all' | 'rollback-dependents' | 'continue-partial'

@@ -21,6 +21,7 @@ import {
   prometheus,
   promql,
   release,
+  rolling,
   type Strategy,
   secret,
   service,
@@ -399,6 +400,67 @@ test('a bake of nothing', () => {
   `)
   expect(baked({ requests: 10 })).toContain('bake-of-nothing')
   expect(baked({})).toBe('\n\n')
+})
+
+describe('weights of a region', () => {
+  const asked = { name: 'go on', from: { 'release-manager': 1 } }
+  const world = (...weights: readonly number[]) =>
+    environment('world', { on: local(), regions: [{ name: 'eu', wave: 1, weights }] })
+  const toWorld = (strategy: Strategy, ...weights: readonly number[]) =>
+    compileIt(deployed(strategy, world(...weights)), { live: { 'world.eu': old } })
+  const inSteps = canary({
+    steps: [5, { weight: 25, every: '1h', approval: asked }, 100],
+    every: '10m',
+    analysis: [few],
+  })
+
+  test('take over the times and approvals of the steps that they lead to', () => {
+    const paths = (...weights: readonly number[]): readonly string[] =>
+      (toWorld(inSteps, ...weights).plan?.nodes ?? []).flatMap(({ key, operation }) =>
+        operation.kind === 'analyse'
+          ? [`${key.split('/').at(-2)}: ${operation.duration / 60_000} min`]
+          : operation.kind === 'approval'
+            ? [operation.name]
+            : [],
+      )
+    expect(paths(5, 25, 100)).toEqual(['5: 10 min', '25: 60 min', 'go on (one at 25 %)', '100: 10 min'])
+    expect(paths(3, 10, 20, 50, 100)).toEqual([
+      '3: 10 min',
+      '10: 60 min',
+      '20: 60 min',
+      'go on (one at 20 %)',
+      '50: 10 min',
+      '100: 10 min',
+    ])
+  })
+
+  test('that lead past an approval', () => {
+    expect(`\n${tell(toWorld(inSteps, 5, 50, 100).diagnostics)}\n`).toMatchInlineSnapshot(`
+      "
+      error[approval-lost] at deploy: the canary waits for the approval "go on" at 25 %, and the weights of world.eu lead past it: 5, 50, 100
+        help: Give the region the weight 25 as well, so that people are asked there too.
+        see environment world: world is defined here
+      "
+    `)
+  })
+
+  test('where no canary goes', () => {
+    expect(`\n${tell(toWorld(rolling(), 5, 100).diagnostics)}\n`).toMatchInlineSnapshot(`
+      "
+      error[weights-without-canary] at deploy: the region "eu" of world has weights, and no canary goes there: rolling
+        help: Deploy to it with a canary, whose steps the weights replace, or take the weights out.
+        see environment world: world is defined here
+      "
+    `)
+    const other = service('other')
+    const to = world(5, 100)
+    const mixed = release('r', { version: '1.0.0', components: [one, other] }).stage('s', s =>
+      s
+        .deploy([one], { to, with: canary({ steps: [25, 100], analysis: [few] }) })
+        .deploy([other], { to, with: rolling() }),
+    )
+    expect(compileIt(mixed, { live: { 'world.eu': { ...old, other: old.one } } }).diagnostics).toEqual([])
+  })
 })
 
 test('regions', () => {

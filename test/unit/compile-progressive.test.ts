@@ -5,19 +5,24 @@ import {
   blueGreen,
   canary,
   compare,
+  type Environment,
   environment,
   errorRate,
+  json,
   latency,
   local,
   measured,
   mirror,
   mismatch,
+  type RegionBake,
   release,
+  rolling,
   type Strategy,
+  secret,
   service,
 } from '../../src/index.ts'
 import type { LiveFact, Plan } from '../../src/plan/plan.ts'
-import { outline, planOf, sha256 } from './compile-rig.ts'
+import { compileIt, outline, planOf, sha256, tell } from './compile-rig.ts'
 
 const production = environment('production', { on: local() })
 const OLD: LiveFact = { version: '1.0.0', digest: sha256('old') }
@@ -639,13 +644,14 @@ describe('regions', () => {
     ],
   })
   const places = ['world.eu', 'world.us', 'world.asia']
-  const released = (strategy: Strategy): Plan =>
-    planOf(
+  const releasedTo = (to: Environment, strategy: Strategy) =>
+    compileIt(
       release('r', { version: '2.0.0', components: [db, api] })
-        .stage('world', s => s.deploy([db, api], { to: world, with: strategy }))
+        .stage('world', s => s.deploy([db, api], { to, with: strategy }))
         .stage('after', s => s.gate('seen', () => true)),
       { live: Object.fromEntries(places.map(place => [place, { db: OLD, api: OLD }])) },
     )
+  const released = (strategy: Strategy): Plan => releasedTo(world, strategy).plan!
 
   test('wave after wave, each with its own weights, components and bake', () => {
     const plan = released(canary({ steps: [50, 100], every: '10s', analysis: [few] }))
@@ -745,11 +751,54 @@ describe('regions', () => {
     })
   })
 
-  test('a strategy that measures nothing bakes by waiting', () => {
-    expect(operationOf(released(blueGreen()), 'world/world.eu/bake')).toEqual({
-      kind: 'wait',
-      duration: 300_000,
+  const baked = (bake: '5m' | RegionBake, strategy: Strategy) => {
+    const to = environment('world', { on: local(), regions: [{ name: 'eu', wave: 1, bake }] })
+    const { plan, diagnostics } = releasedTo(to, strategy)
+    return { operation: plan === null ? null : operationOf(plan, 'world/world.eu/bake'), diagnostics }
+  }
+
+  test('a strategy that measures nothing bakes by waiting, and is told so', () => {
+    const { operation, diagnostics } = baked('5m', rolling())
+    expect(operation).toEqual({ kind: 'wait', duration: 300_000 })
+    expect(`\n${tell(diagnostics)}\n`).toMatchInlineSnapshot(`
+      "
+      warning[bake-only-waits] at deploy: the region "eu" of world bakes by waiting alone: the strategy rolling measures nothing that could go on after it
+        help: Say what has to hold: bake: { for: '1h', analysis: [errorRate().below('1%')] }.
+        see environment world: world is defined here
+      "
+    `)
+    const compared = canary({ steps: [50, 100], analysis: [latency('p95').within('10%').of('stable')] })
+    expect(baked('5m', compared).operation).toEqual({ kind: 'wait', duration: 300_000 })
+    expect(tell(baked('5m', compared).diagnostics)).toContain('bake-only-waits')
+  })
+
+  test('a region says itself what it bakes with', () => {
+    const own = { for: '5m', requests: 50, analysis: [latency('p95').below('1s')] } as const
+    for (const strategy of [rolling(), canary({ steps: [50, 100], analysis: [few] })]) {
+      const { operation, diagnostics } = baked(own, strategy)
+      expect(operation).toMatchObject({
+        kind: 'analyse',
+        duration: 300_000,
+        requests: 50,
+        metrics: [{ name: 'latency p95' }],
+      })
+      expect(diagnostics).toEqual([])
+    }
+    const beside = { for: '5m', analysis: [latency('p95').within('10%').of('stable')] } as const
+    expect(tell(baked(beside, rolling()).diagnostics)).toContain('error[compared-with-nobody]')
+  })
+
+  test('the secrets of what a region bakes with are known to the plan', () => {
+    const metric = json('backlog', secret('BACKLOG'), '/length').below(10)
+    const to = environment('world', {
+      on: local(),
+      regions: [
+        { name: 'eu', wave: 1, bake: { for: '1m', analysis: { metrics: [metric], patience: '1m' } } },
+        { name: 'us', wave: 2, bake: '5m' },
+      ],
     })
+    const { plan } = releasedTo(to, canary({ steps: [50, 100], analysis: [few] }))
+    expect(plan?.secrets).toEqual([{ name: 'BACKLOG', from: 'env', variable: 'BACKLOG' }])
   })
 })
 

@@ -8,7 +8,13 @@ import {
   resolveRelease,
 } from '../../src/compile/compile.ts'
 import { analysesOf } from '../../src/compile/metrics.ts'
-import type { AnalysisModel, CallSite, ItemModel, ReleaseModel } from '../../src/definition/model.ts'
+import type {
+  AnalysisModel,
+  CallSite,
+  ItemModel,
+  RegionModel,
+  ReleaseModel,
+} from '../../src/definition/model.ts'
 import type { Diagnostic, Span } from '../../src/diagnostic.ts'
 import { modelOf } from '../../src/index.ts'
 import type { LiveFact, Plan, PlanApprover, PlanNode } from '../../src/plan/plan.ts'
@@ -111,7 +117,13 @@ function placesOf(model: ReleaseModel): ReadonlyMap<CallSite, string> {
 }
 
 function analysesIn(item: ItemModel): readonly AnalysisModel[] {
-  if (item.kind === 'deploy') return analysesOf(item.with)
+  if (item.kind === 'deploy') {
+    const { regions } = item.to
+    const baked = Array.isArray(regions)
+      ? (regions as readonly RegionModel[]).flatMap(r => r.watched ?? [])
+      : []
+    return [...analysesOf(item.with), ...baked]
+  }
   return item.kind === 'bake' ? [item.analysis] : []
 }
 
