@@ -43,6 +43,8 @@ export class Judge {
   readonly #done: string[] = []
   readonly #waits = new Map<string, number>()
   readonly #approvals = new Map<string, Set<string>>()
+  /** Attempts that this runner has performed. */
+  readonly #performed = new Set<string>()
   /** Begun, and known to have failed or allowed to begin again. */
   readonly #answered = new Set<string>()
   #count = 0
@@ -67,6 +69,7 @@ export class Judge {
   attached(): void {
     this.#running.clear()
     this.#watching.clear()
+    this.#performed.clear()
     this.traffic.attached(this.#count)
   }
 
@@ -78,6 +81,9 @@ export class Judge {
       'intent first',
       () => `attempt ${attempt} of ${key} was performed without its intent on record`,
     )
+    const intent = `${key}#${attempt}`
+    demand(!this.#performed.has(intent), 'once', () => `one intent of ${intent} was performed twice`)
+    this.#performed.add(intent)
     demand(!this.#running.has(target), 'one at a time', () => `${key} was performed while ${target} is`)
     const watches = !isRollback(key) && this.#nodes.get(key)!.kind === 'analyse'
     const place = watches ? this.#watching : this.#running

@@ -33,13 +33,32 @@ const MOST_RUNNERS = 100
 export interface Played {
   readonly events: readonly RunEvent[]
   readonly runners: number
+  /** How many of the runners died. */
+  readonly crashes: number
   readonly ended: Ended | 'crashed'
 }
 
-/** @throws Broken at the first law that does not hold */
-export async function play(kase: Case): Promise<Played> {
-  return new Play(kase).toTheEnd()
+type Perform = (task: Task) => Promise<readonly Unstamped[]>
+
+/** A defect of the engine, put in to see that the laws find it. */
+export interface Flaw {
+  /** What the engine takes for the plan; the laws go by the case. */
+  readonly plan?: (plan: Plan) => Plan
+  /** How a task is performed; `once` does it as it should be. */
+  readonly perform?: (task: Task, once: Perform) => Promise<readonly Unstamped[]>
 }
+
+/** @throws Broken at the first law that does not hold, and for every other error: that there is none is a law too */
+export async function play(kase: Case, flaw: Flaw = {}): Promise<Played> {
+  try {
+    return await new Play(kase, flaw).toTheEnd()
+  } catch (error) {
+    throw error instanceof Broken ? error : defect(error)
+  }
+}
+
+const defect = (error: unknown): Broken =>
+  new Broken('no defect', error instanceof Error ? `${error.stack}` : String(error))
 
 class Play {
   readonly #kase: Case
@@ -48,11 +67,15 @@ class Play {
   readonly #model: ModelWorld
   readonly #judge: Judge
   readonly #acts: Case['acts'][number][]
+  readonly #flaw: Flaw
   #runner = 0
+  #crashes = 0
 
-  constructor(kase: Case) {
+  constructor(kase: Case, flaw: Flaw) {
     this.#kase = kase
-    this.#plan = planOf(kase.sketch)
+    this.#flaw = flaw
+    const plan = planOf(kase.sketch)
+    this.#plan = flaw.plan?.(plan) ?? plan
     this.#model = new ModelWorld(kase)
     this.#judge = new Judge(kase)
     this.#acts = [...kase.acts]
@@ -69,7 +92,7 @@ class Play {
       const next = ended === 'crashed' || ended.type === 'left' ? this.#opening(ended) : this.#afterwards()
       if (next === null) {
         if (ended !== 'crashed' && ended.type === 'finished') this.#judge.judgeWorld(this.#model)
-        return { events: this.#run.events, runners: this.#runner, ended }
+        return { events: this.#run.events, runners: this.#runner, crashes: this.#crashes, ended }
       }
       opening = next
     }
@@ -162,12 +185,13 @@ class Play {
       if (this.#mayStayForEver(state)) this.#giveUp()
     })
     const perform = createPerformer(this.#model.world(ground, this.#runner))
+    const once: Perform = task => this.#watched(task, perform)
     try {
       const ended = await runEngine({
         state,
         port: ground,
         opening: opening ?? [],
-        perform: task => this.#watched(task, perform),
+        perform: task => this.#flaw.perform?.(task, once) ?? once(task),
         signatures: { verify: async (_, claimed) => ({ ok: true, person: claimed.person, key: null }) },
         patience: this.#kase.seed % 3 === 0 ? 0 : 40_000,
         now: () => ground.clock.now(),
@@ -208,10 +232,7 @@ class Play {
     )
   }
 
-  async #watched(
-    task: Task,
-    perform: (task: Task) => Promise<readonly Unstamped[]>,
-  ): Promise<readonly Unstamped[]> {
+  async #watched(task: Task, perform: Perform): Promise<readonly Unstamped[]> {
     const { key } = task.work
     const ends = this.#judge.starts(key, task.attempt)
     this.#model.begin(key)
@@ -230,7 +251,10 @@ class Play {
 
   #crashed(error: unknown): 'crashed' {
     const code = isReleaseError(error) ? error.code : null
-    if (code === SIMULATED_CRASH) return 'crashed'
+    if (code === SIMULATED_CRASH) {
+      this.#crashes += 1
+      return 'crashed'
+    }
     const broken =
       error instanceof Broken
         ? error
@@ -239,7 +263,7 @@ class Play {
           : null
     if (broken !== null) throw broken
     if (code === SIMULATED_STANDSTILL) throw new Broken('it ends', 'nothing can happen any more')
-    throw new Broken('no defect', `${(error as Error).stack}`)
+    throw defect(error)
   }
 
   /** S1: what a later runner would make of the record is what this one went by. */

@@ -4,26 +4,29 @@
 
 import { Broken } from './broken.ts'
 import type { Case } from './case.ts'
-import { play } from './play.ts'
+import { type Flaw, play } from './play.ts'
 import type { Sketch, SketchNode } from './sketch.ts'
 
 /** How many smaller cases are tried at most. */
-const TRIES = 3_000
+const TRIES = 10_000
+/** How many other moments of a crash are tried of one case. */
+const MOMENTS = 24
 
 export interface Shrunk {
   readonly kase: Case
   readonly error: Broken
 }
 
-export async function shrink(kase: Case, error: Broken): Promise<Shrunk> {
+/** `flaw`: the defect that was put in, if one was. */
+export async function shrink(kase: Case, error: Broken, flaw?: Flaw): Promise<Shrunk> {
   let best: Shrunk = { kase, error }
   let tries = 0
   for (let smaller = true; smaller && tries < TRIES; ) {
     smaller = false
-    for (const candidate of candidates(best.kase)) {
+    for (const candidate of smallerThan(best.kase)) {
       if (candidate === best.kase) continue
       if (++tries >= TRIES) break
-      const broken = await brokenBy(candidate)
+      const broken = await brokenBy(candidate, flaw)
       if (broken?.law !== error.law) continue
       best = { kase: candidate, error: broken }
       smaller = true
@@ -33,12 +36,27 @@ export async function shrink(kase: Case, error: Broken): Promise<Shrunk> {
   return best
 }
 
-async function brokenBy(kase: Case): Promise<Broken | null> {
+async function brokenBy(kase: Case, flaw: Flaw | undefined): Promise<Broken | null> {
   try {
-    await play(kase)
+    await play(kase, flaw)
     return null
   } catch (error) {
     return error instanceof Broken ? error : null
+  }
+}
+
+function* smallerThan(kase: Case): Generator<Case> {
+  yield* candidates(kase)
+  for (const candidate of candidates(kase)) {
+    if (candidate.sketch.nodes.length < kase.sketch.nodes.length) yield* otherMoments(candidate)
+  }
+}
+
+/** A runner dies at the n-th of its fault points: with nodes less the same moment has another number. */
+function* otherMoments(kase: Case): Generator<Case> {
+  for (const [runner, moment] of kase.crashes.entries()) {
+    const step = Math.max(1, Math.floor(moment / MOMENTS))
+    for (let at = 1; at < moment; at += step) yield { ...kase, crashes: kase.crashes.with(runner, at) }
   }
 }
 
@@ -137,6 +155,6 @@ function* simpler(sketch: Sketch): Generator<Sketch> {
   }
 }
 
-/** Ready to be pasted into test/histories/regressions.test.ts. */
+/** Ready to be pasted into test/histories/simulated.test.ts. */
 export const asTest = (kase: Case, error: Broken): string =>
   `it(${JSON.stringify(error.law)}, () =>\n  holds(${JSON.stringify(kase)}))\n`
