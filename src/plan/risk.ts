@@ -83,16 +83,31 @@ const wantedBy = ({ operation }: PlanNode): number =>
 const longestShift = (nodes: readonly PlanNode[]): Millis =>
   Math.max(0, ...nodes.map(({ operation, timeout }) => (operation.kind === 'shift' ? (timeout ?? 0) : 0)))
 
-/** A measure that several analyses look at is seen by the first of them; of several measures, any may be the one that breaches. */
+/**
+ * A measure that a phase and what goes on beside it both look at is seen by the first of the two; a breach may begin in
+ * any of the phases; and of several measures, any may be the one that breaches.
+ */
 function detectionIn(nodes: readonly PlanNode[]): Millis | null {
-  const watches = nodes.flatMap(({ operation }) => (operation.kind === 'analyse' ? [operation] : []))
+  const watches = nodes.flatMap(({ operation, component }) =>
+    operation.kind === 'analyse' ? [{ ...operation, component }] : [],
+  )
+  const [phases, backgrounds] = [watches.filter(w => w.until === null), watches.filter(w => w.until !== null)]
+  const worst = (phases.length > 0 ? phases : backgrounds).flatMap(phase => {
+    const beside = backgrounds.filter(({ component }) => component === phase.component)
+    return soonestIn([phase, ...beside])
+  })
+  if (worst.length > 0) return Math.max(...worst)
+  return watches.length === 0 ? null : Math.max(...watches.map(({ duration }) => duration))
+}
+
+/** For each measure with a threshold, when the first of these that go on together sees it breached. */
+function soonestIn(watches: readonly AnalyseOperation[]): readonly Millis[] {
   const soonest = new Map<string, Millis>()
   for (const metric of watches.flatMap(({ metrics }) => metrics)) {
     if (metric.expected.kind === 'comparison') continue
     soonest.set(metric.name, Math.min(detectionOf(metric), soonest.get(metric.name) ?? Infinity))
   }
-  if (soonest.size > 0) return Math.max(...soonest.values())
-  return watches.length === 0 ? null : Math.max(...watches.map(({ duration }) => duration))
+  return [...soonest.values()]
 }
 
 const detectionOf = ({ interval, delay, failureLimit }: PlanMetric): Millis =>

@@ -130,6 +130,22 @@ describe('how soon a breach shows', () => {
     })
     expect(alone(strategy).detected).toBe(2000)
   })
+
+  test('a phase that looks less often is the worst that a breach can begin in', () => {
+    const steps = [{ weight: 5, every: '1m' }, { weight: 50, every: '30m' }, 100] as const
+    const analysis = [errorRate().below('1%')]
+    expect(alone(canary({ steps, every: '1m', analysis })).detected).toBe(60_000)
+    const background = [errorRate({ interval: '2s' }).below('1%')]
+    expect(alone(canary({ steps, every: '1m', analysis, background })).detected).toBe(2000)
+  })
+
+  test('one component’s background sees nothing of another', () => {
+    const background = [errorRate({ interval: '2s' }).below('1%')]
+    const strategy = canary({ steps: [10, 100], every: '2m', analysis: [few], background })
+    const plan = deployed(strategy, 'lockstep', [db, api])
+    const without = plan.nodes.filter(({ key }) => !key.endsWith('/api/canary/background'))
+    expect(risksOf({ ...plan, nodes: without })[0]?.detected).toBe(10_000)
+  })
 })
 
 test.each<[string, Analysis, number, Risk['certain']]>([
