@@ -243,11 +243,17 @@ describe('the documentation', () => {
     })),
   )
 
+  /** What the README shows whole. */
+  const shown = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)]
+    .map((match, number) => ({ name: `README-${number + 1}`, code: match[1] ?? '' }))
+    .filter(({ code }) => code.includes("from 'release-as-code'"))
+
   test('there are examples', () => {
     expect(examples.length).toBeGreaterThan(20)
+    expect(shown.length).toBe(2)
   })
 
-  for (const { name, code } of examples) {
+  for (const { name, code } of [...examples, ...shown]) {
     test(`the example ${name} compiles`, async () => {
       const file = join(folder, `${name}.ts`)
       writeFileSync(file, code)
