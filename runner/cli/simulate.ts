@@ -17,7 +17,7 @@ export const simulate: Command = {
   options: {
     ...PLAN_OPTIONS,
     seeds: { value: 'N', help: 'orders of events tried for each case (1)' },
-    most: { value: 'N', help: 'cases at the most; beyond, an even sample (2000)' },
+    most: { value: 'N', help: 'kills of the runner at the most; beyond, a sample (2000)' },
   },
   takes: [0, 1],
   run: async (invocation, io) => {

@@ -86,7 +86,7 @@ async function attach(one: Case, run: SimulatedRun, attached: Attached): Promise
     run,
     seed: one.seed + attached.runner,
     holder,
-    dies: point => diesAt(attached.crash, point, run.events.length),
+    dies: point => attached.crash !== null && diesAt(attached.crash, point, run.events.length),
     onEvent: event => speak(one, run, event),
   })
   try {
@@ -116,8 +116,8 @@ async function attach(one: Case, run: SimulatedRun, attached: Attached): Promise
   }
 }
 
-function diesAt(crash: Crash | null, point: string, written: number): boolean {
-  if (crash === null || written < crash.written) return false
+function diesAt(crash: Crash, point: string, written: number): boolean {
+  if (written < crash.written) return false
   return point.startsWith(crash.moment === 'after' ? 'journal:after-append' : 'journal:before-append')
 }
 

@@ -25,7 +25,7 @@ export function renderSimulation(simulation: Simulation, options: SimulationText
     ...timeline(simulation, options),
     ...weights(simulation, plan),
     '',
-    coverage(simulation),
+    ...coverage(simulation),
     ...unwatchedLines(simulation, paint),
     '',
     ...verdict(simulation, paint),
@@ -91,18 +91,31 @@ function timeline(simulation: Simulation, { plan, paint }: SimulationTextOptions
   })
 }
 
-function coverage({ covered, byKind }: Simulation): string {
-  const tried =
-    covered.cases === covered.of
-      ? `All ${covered.of} cases were tried`
-      : `${covered.cases} of ${covered.of} cases were tried (${Math.floor((100 * covered.cases) / covered.of)} %)`
+/** All together, and of each kind how much of it. */
+function coverage({ covered, byKind }: Simulation): readonly string[] {
   const seeds = covered.seeds === 1 ? '' : `, each in ${covered.seeds} orders`
-  return `${tried}${seeds}: ${byKind.faults} ways in which a node can fail, ${byKind.undoFaults} in which its undoing can, and ${byKind.crashes} kills of the runner, before and after each write.`
+  const whole = `All ${covered.of} cases were tried${seeds}:`
+  const part = `${covered.cases} of ${covered.of} cases were tried${seeds}; of the kills a sample (--most):`
+  const counts = KINDS.map(([kind]) => `${byKind[kind].tried} of ${byKind[kind].of}`)
+  const width = Math.max(...counts.map(count => count.length))
+  return [
+    isWhole(covered) ? whole : part,
+    ...KINDS.map(([, words], index) => `  ${counts[index]!.padStart(width)}  ${words}`),
+  ]
 }
 
-function verdict({ holes }: Simulation, paint: Painter): readonly string[] {
+const KINDS: readonly (readonly [kind: keyof Simulation['byKind'], words: string])[] = [
+  ['faults', 'ways in which a node can fail'],
+  ['undoFaults', 'in which taking back what was done can'],
+  ['kills', 'kills of the runner, before and after each write'],
+]
+
+const isWhole = ({ cases, of }: Simulation['covered']): boolean => cases === of
+
+function verdict({ holes, covered }: Simulation, paint: Painter): readonly string[] {
   if (holes.length === 0) {
-    return [paint.green('✓ Every case ends all new, all old, or exactly as its policy promises.')]
+    const which = isWhole(covered) ? 'Every case' : 'Every case that was tried'
+    return [paint.green(`✓ ${which} ends all new, all old, or exactly as its policy promises.`)]
   }
   const count = holes.length === 1 ? '1 hole' : `${holes.length} holes`
   return [paint.red(`✗ ${count}:`), ...holes.flatMap(hole => ['', ...describe(hole, paint)])]

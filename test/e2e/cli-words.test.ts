@@ -128,7 +128,7 @@ describe('help', () => {
         --param NAME=VALUE  a value for one of the params (may be given more than once)
         --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --seeds N           orders of events tried for each case (1)
-        --most N            cases at the most; beyond, an even sample (2000)
+        --most N            kills of the runner at the most; beyond, a sample (2000)
         --json              print JSON on stdout, and nothing else there
         --state DIR         where runs are kept (.release beside the package.json above the definition)
         --no-color          no colour, as with NO_COLOR
