@@ -8,7 +8,8 @@
  * Boundary: when to measure and when to stop. What a measurement is comes from {@link Metrics}, what it means from src/judge.
  *
  *  A1. What measured nothing never passes.
- *  A2. A breach ends the analysis when it is measured, not when its time is over.
+ *  A2. A breach ends the analysis when it is measured, not when its time is over. What is compared as a whole is a breach at the
+ *      latest when its time is over: only what nobody can tell yet is given patience.
  *  A3. It changes nothing: one that was cut off begins anew, and has its patience for what it cannot know any more.
  */
 import { ReleaseError } from '../../src/errors.ts'
@@ -140,16 +141,23 @@ function endOf(watch: Watch): Done | null {
   const { attempt, operation, all } = watch
   const now = attempt.world.now()
   const guards = all.filter(series => !series.decides)
-  const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
-  if (bad !== undefined) throw breach(bad)
+  throwBreach(guards)
   if (!isTimeOver(watch, now) && !isDecided(watch)) return null
   watch.over ??= operation.until === null ? Math.min(now, watch.started + operation.duration) : now
+  const waited = now - watch.over
+  for (const series of all) series.close(waited >= operation.patience ? 1 : waited / operation.patience)
+  throwBreach(guards)
   const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
   const seen = requestsOf(all)
   if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
-  if (now < watch.over + operation.patience) return null
+  if (waited < operation.patience) return null
   if (open[0] !== undefined) throw unanswered(open[0])
   throw tooFew(seen, operation)
+}
+
+function throwBreach(guards: readonly Series[]): void {
+  const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
+  if (bad !== undefined) throw breach(bad)
 }
 
 function isTimeOver({ attempt, operation, started }: Watch, now: number): boolean {

@@ -6,13 +6,12 @@ import {
   type AnalysisState,
   advanceAnalysis,
   beginAnalysis,
-  type Judgement,
-  type Verdict,
+  errorRetryDelay,
   verdictOf,
 } from '../../src/judge/analysis.ts'
-import { type Comparison, compareSeries } from '../../src/judge/compare.ts'
 import { formatCondition } from '../../src/judge/condition.ts'
-import { type Measurement, valuesOf } from '../../src/judge/measurement.ts'
+import { type Sight, WatchedComparison } from '../../src/judge/looks.ts'
+import { type Measurement, readingOf } from '../../src/judge/measurement.ts'
 import { countOf } from '../../src/judge/unit.ts'
 import type { MeasureTarget, PlanExpectation, PlanMetric } from '../../src/plan/plan.ts'
 import { metricText } from '../../src/plan/render/wording.ts'
@@ -33,9 +32,6 @@ export interface SeriesOptions {
   readonly signal: AbortSignal
 }
 
-/** What is said of the measurements so far. */
-export type Sight = Pick<Judgement, 'reason'> & { readonly verdict: Exclude<Verdict, 'running'> }
-
 export interface Series {
   readonly metric: PlanMetric
   readonly target: MeasureTarget
@@ -49,8 +45,17 @@ export interface Series {
   isDecided(): boolean
   /** How often it was as it has to be: `held 9 of 10 times`. */
   heldText(): string
-  readonly read: (signal: AbortSignal) => Promise<Measurement>
-  readonly take: (measurement: Measurement) => void
+  /** Its time is over, and so much of the patience, from 0 to 1. */
+  close(waited: number): void
+  readonly read: (signal: AbortSignal) => Promise<Pair>
+  readonly take: (pair: Pair) => void
+}
+
+/** What was measured at the same time on both sides. */
+interface Pair {
+  readonly measured: Measurement
+  /** null: nothing is measured beside it. */
+  readonly other: Measurement | null
 }
 
 /** Opens the meters and begins to count. */
@@ -62,9 +67,9 @@ export async function openSeries(options: SeriesOptions): Promise<Series> {
       signal,
     )
   const [meter, other] = await Promise.all([open(target), beside === null ? null : open(beside)])
-  const read = async (signal: AbortSignal): Promise<Measurement> => {
-    const [measured, baseline] = await Promise.all([meter.read(signal), other?.read(signal) ?? null])
-    return baseline === null ? measured : { ...measured, baseline: baseline.value }
+  const read = async (signal: AbortSignal): Promise<Pair> => {
+    const [measured, besides] = await Promise.all([meter.read(signal), other?.read(signal) ?? null])
+    return { measured, other: besides }
   }
   return metric.expected.kind === 'comparison'
     ? comparison(options, metric.expected, read)
@@ -99,12 +104,13 @@ function conditioned(
     next: started + metric.delay + metric.interval,
     requests: 0,
     read,
-    take(measurement) {
-      state = advanceAnalysis(rule, state, measurement)
-      series.next = verdictOf(rule, state, { now: measurement.at }).next
+    take(pair) {
+      state = advanceAnalysis(rule, state, needsOther(condition) ? withErrorOf(pair) : pair.measured)
+      series.next = verdictOf(rule, state, { now: pair.measured.at }).next
     },
     isDecided: () => verdictOf(rule, state, { now: state.lastAt ?? started }).verdict === 'fail',
     heldText: () => heldText(state),
+    close: () => {},
     judgement(at = 'so far') {
       const judged = verdictOf(rule, state, { now: state.lastAt ?? started, ended: at === 'ended' })
       if (at === 'ended' && judged.verdict !== 'running')
@@ -119,25 +125,20 @@ function conditioned(
   return series
 }
 
+const needsOther = (condition: AnalysisRule['condition']): boolean =>
+  condition.kind === 'within' && condition.baseline.kind === 'stable'
+
+/** What is compared cannot be, where the other side could not be measured. */
+function withErrorOf({ measured, other }: Pair): Measurement {
+  const reading = other === null ? null : readingOf(other)
+  if (reading?.kind !== 'error' || measured.error !== undefined) return measured
+  return { ...measured, error: `of the stable side, ${reading.error}` }
+}
+
 function heldText({ passes, points }: AnalysisState): string {
   if (points === 0) return 'was not measured'
   if (passes < points) return `held ${passes} of ${points} times`
   return points === 1 ? 'held once' : `held ${points} times`
-}
-
-/**
- * How often a comparison is looked at. Each look doubts less, so that all together err no more often than one would
- * (Bonferroni): half of the doubt is for the looks before the end, and half for the end.
- */
-const LOOKS = 4
-
-const VERDICTS: Readonly<Record<Comparison['verdict'], Sight['verdict']>> = {
-  pass: 'pass',
-  high: 'fail',
-  low: 'fail',
-  inconclusive: 'inconclusive',
-  'no-data': 'unmeasured',
-  error: 'unmeasured',
 }
 
 function comparison(
@@ -145,40 +146,28 @@ function comparison(
   expected: Extract<PlanExpectation, { kind: 'comparison' }>,
   read: Read,
 ): Series {
-  const doubt = (1 - expected.confidence) / 2
-  // Two distributions are compared at each look and once more at the end, however often one asks.
-  let looks = 0
-  let early: Sight = { verdict: 'inconclusive', reason: `${metric.name} has not been compared yet` }
-  let last: (Sight & { readonly points: number }) | null = null
-  const compared = (confidence: number): Sight => {
-    const { direction, tolerance: effect } = expected
-    const rule = { measure: metric.name, unit: metric.unit, direction, effect, confidence }
-    const baseline = series.points.map(({ at, baseline: value = null }) => ({ at, value }))
-    const { verdict, reason } = compareSeries(rule, { canary: series.points, baseline })
-    return { verdict: VERDICTS[verdict], reason }
-  }
+  const { direction, tolerance: effect, confidence, with: other } = expected
+  const { name: measure, unit, interval, delay, minRequests, consecutiveErrorLimit, noData } = metric
+  const compared = new WatchedComparison({
+    ...{ measure, unit, direction, effect, confidence, other },
+    ...{ minRequests, consecutiveErrorLimit, noData, started, duration },
+  })
   const series: Series = {
     metric,
     target,
     decides,
     points: [],
-    next: started + metric.delay + metric.interval,
+    next: started + delay + interval,
     requests: 0,
     read,
-    take(measurement) {
-      series.next = measurement.at + metric.interval
-      const look = Math.floor(((measurement.at - started) * LOOKS) / Math.max(1, duration))
-      if (look > looks && look < LOOKS) early = compared(1 - doubt / (LOOKS - 1))
-      looks = Math.max(looks, look)
+    take({ measured, other }) {
+      compared.take(measured, other)
+      series.next = measured.at + (compared.isDisturbed ? Math.min(interval, errorRetryDelay) : interval)
     },
-    isDecided: () => early.verdict === 'pass' || early.verdict === 'fail',
-    heldText: () => `held over ${countOf(valuesOf(series.points).length, 'point')}`,
-    judgement(at = 'so far') {
-      if (at === 'so far') return early
-      const { length } = series.points
-      if (last?.points !== length) last = { ...compared(1 - doubt), points: length }
-      return last
-    },
+    isDecided: () => compared.isDecided(),
+    heldText: () => `held over ${countOf(compared.points, 'point')}`,
+    close: waited => compared.close(waited),
+    judgement: (at = 'so far') => compared.sight(at),
   }
   return series
 }
@@ -188,13 +177,18 @@ export async function advance(
   series: Series,
   { now, signal }: { readonly now: () => number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const measured = await series.read(signal)
-  const at = Math.max(measured.at, series.points.at(-1)?.at ?? 0)
-  const measurement = { ...measured, at }
-  series.points.push(measurement)
+  const { measured: read, other } = await series.read(signal)
+  const at = Math.max(read.at, series.points.at(-1)?.at ?? 0)
+  const measured = { ...read, at, ...(other !== null && { baseline: knownOf(other) }) }
+  series.points.push(measured)
   series.requests += measured.requests ?? 0
-  series.take(measurement)
+  series.take({ measured, other: other === null ? null : { ...other, at } })
   if (series.next !== null && series.next <= now()) series.next = now() + series.metric.interval
+}
+
+function knownOf(measurement: Measurement): number | null {
+  const reading = readingOf(measurement)
+  return reading.kind === 'value' ? reading.value : null
 }
 
 /** `so far`: only what is certain already is a failure. `ended`: no measurement follows. */

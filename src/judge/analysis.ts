@@ -105,8 +105,8 @@ export interface AnalysisMoment {
   readonly ended?: boolean
 }
 
-/** After an error the next try comes sooner than the interval. */
-const errorRetryDelay = 10_000
+/** After an error the next try comes sooner than the interval. In milliseconds. */
+export const errorRetryDelay = 10_000
 
 /** Judges all measurements at once, oldest first. The same as folding them one by one. */
 export function judgeAnalysis(

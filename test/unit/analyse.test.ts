@@ -257,10 +257,42 @@ describe('a comparison', () => {
     expect([40, 60]).toContain(seen.after)
   })
 
-  test('that no look has decided fails at the end, after its patience: more points may still tell', async () => {
+  test('that is worse when its time is over fails then: its patience is for what nobody can tell yet', async () => {
+    const { says, ...watched } = compared(200)
+    const late: Watched['says'] = (request, n) => (n < 76 ? { value: null } : says!(request, n))
+    const seen = await watch({ ...watched, says: late, patience: 60_000 })
+    expect(seen).toMatchObject({ after: 80, code: 'analysis-failed' })
+    expect(seen.evidence.series[0]).toMatchObject({ verdict: 'fail' })
+  })
+
+  test('that no look has decided fails after its patience: more points may still tell', async () => {
     const few = compared(150)
     const seen = await watch({ ...few, metrics: [latencyCompared({ interval: 40_000 })], patience: 5000 })
     expect(seen).toMatchObject({ after: 85, code: 'analysis-unanswered' })
+  })
+
+  test('that the end left open passes at a look in its patience', async () => {
+    const { says, ...watched } = compared(100)
+    const seen = await watch({
+      ...watched,
+      says: (request, n) => (n < 78 ? { value: null } : says!(request, n)),
+      patience: 80_000,
+    })
+    expect(seen).toMatchObject({ code: 'passed' })
+    expect([100, 120, 140, 160]).toContain(seen.after)
+  })
+
+  test('counts the errors of the other side, and has them said', async () => {
+    const { says, ...watched } = compared(100)
+    const seen = await watch({
+      ...watched,
+      says: (request, n) =>
+        request.target.side === 'stable' ? { value: null, error: 'it does not answer' } : says!(request, n),
+    })
+    expect(seen).toMatchObject({ after: 3, code: 'analysis-failed' })
+    expect(seen.said).toBe(
+      'one 2.0.0 in s: latency p95 compared of the stable side could not be measured: it does not answer, 3 times in a row',
+    )
   })
 
   test('with a side that nothing is measured of never passes', async () => {
