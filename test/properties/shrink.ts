@@ -20,17 +20,19 @@ export interface Shrunk {
 /** `flaw`: the defect that was put in, if one was. */
 export async function shrink(kase: Case, error: Broken, flaw?: Flaw): Promise<Shrunk> {
   let best: Shrunk = { kase, error }
-  let tries = 0
-  for (let smaller = true; smaller && tries < TRIES; ) {
-    smaller = false
-    for (const candidate of smallerThan(best.kase)) {
-      if (candidate === best.kase) continue
-      if (++tries >= TRIES) break
-      const broken = await brokenBy(candidate, flaw)
-      if (broken?.law !== error.law) continue
+  let open = [...smallerThan(kase)]
+  // Where one was smaller it goes on from there: what was tried before it would mostly fail again.
+  for (let tries = 0, at = 0, failed = 0; failed < open.length && tries < TRIES; tries += 1) {
+    const candidate = open[at % open.length]!
+    const broken = await brokenBy(candidate, flaw)
+    if (broken?.law === error.law) {
       best = { kase: candidate, error: broken }
-      smaller = true
-      break
+      open = [...smallerThan(candidate)]
+      at %= Math.max(1, open.length)
+      failed = 0
+    } else {
+      at += 1
+      failed += 1
     }
   }
   return best
@@ -46,8 +48,9 @@ async function brokenBy(kase: Case, flaw: Flaw | undefined): Promise<Broken | nu
 }
 
 function* smallerThan(kase: Case): Generator<Case> {
-  yield* candidates(kase)
-  for (const candidate of candidates(kase)) {
+  const found = [...candidates(kase)].filter(candidate => candidate !== kase)
+  yield* found
+  for (const candidate of found) {
     if (candidate.sketch.nodes.length < kase.sketch.nodes.length) yield* otherMoments(candidate)
   }
 }
