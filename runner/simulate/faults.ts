@@ -42,7 +42,12 @@ export interface Fault {
 
 /** Every node of the plan, in every way in which it can fail; then every undoing that can fail. */
 export const faultsOf = (plan: Plan): readonly Fault[] =>
-  plan.nodes.flatMap(node => kindsOf(node.operation).map(kind => ({ node: node.key, kind, undo: false })))
+  plan.nodes.flatMap(node =>
+    kindsOf(node.operation)
+      // Without a time limit nothing would end it.
+      .filter(kind => kind !== 'hangs' || node.timeout !== null)
+      .map(kind => ({ node: node.key, kind, undo: false })),
+  )
 
 /** Nodes whose undoing can fail. */
 export const undoFaultsOf = (plan: Plan): readonly Fault[] =>

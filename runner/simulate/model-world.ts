@@ -6,7 +6,8 @@
  *
  *  MW1. A deployment changes what is asked for and nothing else; a failed one leaves old instances serving (port L6).
  *  MW2. A step's effect is done, undone, half done or not begun; its functions are never the team's own.
- *  MW3. Everything takes the node's duration of virtual time; an analysis takes as long as it wants to watch.
+ *  MW3. Everything takes the node's duration of virtual time; an analysis takes as long as it wants to watch, and what
+ *       hangs as long as the performer lets it.
  *  MW4. Instances and traffic stay as a failed change left them: what takes it back has to find that out.
  */
 import type { StepModel } from '../../src/definition/model.ts'
@@ -87,7 +88,8 @@ export class ModelWorld {
       steps: new Map(node.operation.kind === 'step' ? [[node.operation.name, step]] : []),
       checks: new Map(),
       shell: async () => () => Promise.resolve(),
-      gate: async () => {
+      gate: async ({ signal }) => {
+        if (fault?.kind === 'hangs') await untilStopped(signal)
         await pass()
         failIf(fault, node)
         return { passed: true, summary: 'passed' }
@@ -127,11 +129,11 @@ export class ModelWorld {
       observe: operation.observable
         ? () => (this.#steps.get(operation.name) === 'done' ? 'done' : undefined)
         : null,
-      run: async () => {
+      run: async ({ signal }) => {
         if (fault?.kind === 'fails') await pass().finally(() => failIf(fault, node))
         set('half')
+        if (fault?.kind === 'hangs') await untilStopped(signal)
         await pass()
-        if (fault?.kind === 'hangs') failIf(fault, node)
         set('done')
         failIf(fault, node)
         return 'done'
@@ -238,6 +240,14 @@ const NO_SECRETS: World['secrets'] = {
   resolve: value => Promise.resolve('value' in value ? value.value : 'simulated'),
   scrub: text => text,
 }
+
+/** Comes to no end of its own: only its time limit, or who cancels it, ends it. */
+const untilStopped = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const stop = (): void => reject(failure('cancelled', 'it was stopped'))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
 
 const failure = (code: string, message: string): ReleaseError => new ReleaseError(code, message)
 

@@ -3,6 +3,7 @@
  */
 import { expect, test } from 'vitest'
 import { simulate } from '../../runner/simulate/simulate.ts'
+import { simulateCase } from '../../runner/simulate/simulate-case.ts'
 import {
   allAtOnce,
   blueGreen,
@@ -122,6 +123,53 @@ test('a component that is not critical is taken back alone', async () => {
     { live },
   )
   expect(await holesOf(plan)).toEqual([])
+})
+
+test('what hangs is ended by its time limit, attempt after attempt', async () => {
+  const plan = planOf(
+    shop()
+      .stage('check', s => s.gate('tests', command('true').passes(), { timeout: '20m', retry: 1 }))
+      .stage('migrate', s =>
+        s.step('migrate', () => {}, { undo: () => {}, idempotent: true, timeout: '2h', retry: 0 }),
+      ),
+    { live },
+  )
+  const ends = async (node: string, kind: 'fails' | 'hangs') => {
+    const one = { plan, duration: () => 1000, crash: null, seed: 0 }
+    const { events, state, world } = await simulateCase({ ...one, faults: [{ node, kind, undo: false }] })
+    const begun = events.filter(event => event.type === 'node-started' && event.node === node)
+    const failures = events.flatMap(event =>
+      (event.type === 'node-failed' || event.type === 'node-retrying') && event.node === node
+        ? [event.failure.code]
+        : [],
+    )
+    const failed = events.find(event => event.type === 'node-failed')!
+    return {
+      failures,
+      minutes: Math.floor((failed.at - begun.at(-1)!.at) / 60_000),
+      step: world.stepState('migrate'),
+      outcome: state.outcome,
+    }
+  }
+  const failed = { outcome: 'failed' }
+  expect(await ends('check/tests', 'fails')).toEqual({
+    ...failed,
+    failures: ['simulated', 'simulated'],
+    minutes: 0,
+    step: 'not-begun',
+  })
+  expect(await ends('check/tests', 'hangs')).toEqual({
+    ...failed,
+    failures: ['time-limit', 'time-limit'],
+    minutes: 20,
+    step: 'not-begun',
+  })
+  expect(await ends('migrate/migrate', 'hangs')).toEqual({
+    ...failed,
+    failures: ['time-limit'],
+    minutes: 120,
+    step: 'undone',
+  })
 })
 
 const analysis = [errorRate().below('1%'), latency('p95').below('500ms')]
