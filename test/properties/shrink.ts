@@ -123,6 +123,7 @@ function withoutNode(kase: Case, gone: SketchNode): Pick<Case, 'sketch' | 'words
 }
 
 function* simpler(sketch: Sketch): Generator<Sketch> {
+  if (sketch.concurrency > 1) yield { ...sketch, concurrency: sketch.concurrency - 1 }
   for (let i = 0; i < sketch.nodes.length; i += 1) {
     const node = sketch.nodes[i]!
     for (const trait of ['retries', 'redo', 'mild', 'undo'] as const) {
