@@ -33,7 +33,7 @@ import { parseDuration } from './units.ts'
 
 const SECOND: Millis = 1000
 /** A share of requests is judged on at least this many, where the metric does not say. */
-const ENOUGH_REQUESTS = 100
+const ENOUGH_REQUESTS = 101
 
 export interface Watch extends Beside {
   /** How long it is watched at least. */
@@ -148,14 +148,20 @@ export function requestsOf(context: CompileContext, model: MetricModel): number 
   return 0
 }
 
-/** So many that one bad answer alone is within a threshold of that share; a hundred are enough for any. */
+/** So many that one bad answer alone is within a threshold of that share; where less is allowed, a hundred and one do. */
 export function requestsWanted(model: MetricModel, expected: PlanExpectation): number {
   if (model.unit !== 'ratio' || model.measure.kind === 'mismatch') return 0
   if (expected.kind !== 'condition' || expected.condition.kind === 'within') return 0
   const { kind, threshold } = expected.condition
   const allowed = kind === 'below' || kind === 'at-most' ? threshold : 1 - threshold
-  return allowed <= 0 ? ENOUGH_REQUESTS : Math.min(ENOUGH_REQUESTS, Math.ceil(1 / allowed))
+  if (allowed <= 0) return ENOUGH_REQUESTS
+  // One of a hundred is 1 %, and that is not below 1 %. A quotient that misses a whole number by rounding is that number.
+  const strict = kind === 'below' || kind === 'above'
+  const wanted = strict ? Math.floor(1 / allowed + ROUNDING) + 1 : Math.ceil(1 / allowed - ROUNDING)
+  return Math.min(ENOUGH_REQUESTS, wanted)
 }
+
+const ROUNDING = 1e-6
 
 export function lowerExpectation(context: CompileContext, model: MetricModel): PlanExpectation {
   const { expected } = model

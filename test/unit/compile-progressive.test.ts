@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   abTest,
+  availability,
   blueGreen,
   canary,
   compare,
@@ -11,6 +12,7 @@ import {
   json,
   latency,
   local,
+  type Metric,
   measured,
   mirror,
   mismatch,
@@ -272,7 +274,7 @@ describe('a canary', () => {
               "measure": {
                 "kind": "error-rate",
               },
-              "minRequests": 100,
+              "minRequests": 101,
               "name": "error rate",
               "noData": "hold",
               "provider": {
@@ -630,6 +632,24 @@ test('a mirror copies requests and answers nobody', () => {
     "
   `)
   expect(trafficOf(plan)).toMatchObject([{ traffic: { canary: 0, mirror: 10, match: [] } }])
+})
+
+test.each<[string, Metric, number]>([
+  ['below 1 %: one of a hundred is not', errorRate().below('1%'), 101],
+  ['at most 1 %: one of a hundred is', errorRate().atMost('1%'), 100],
+  ['below 5 %', errorRate().below('5%'), 21],
+  ['at most 3 %', errorRate().atMost('3%'), 34],
+  ['above 99 %', availability().above('99%'), 101],
+  ['at least 99 %', availability().atLeast('99%'), 100],
+  ['at least 90 %', availability().atLeast('90%'), 10],
+  ['what is stricter waits for no more', errorRate().below('0.1%'), 101],
+  ['none at all', errorRate().atMost('0%'), 101],
+  ['what is no share', latency('p95').below('1s'), 0],
+])('one bad answer alone never decides: %s', (_, metric, wanted) => {
+  const plan = alone(canary({ steps: [100], every: '1m', analysis: [metric] }))
+  const watched = operationOf(plan, 'production/one/canary/100/analyse')
+  const [lowered] = watched?.kind === 'analyse' ? watched.metrics : []
+  expect(lowered?.minRequests).toBe(wanted)
 })
 
 describe('regions', () => {

@@ -152,7 +152,7 @@ test.each<[string, Analysis, number, Risk['certain']]>([
   [
     'the most that any of them asks for',
     [errorRate({ minRequests: 50 }).below('1%'), few],
-    100,
+    101,
     { metric: 'error rate', requests: 390 },
   ],
   [
@@ -164,7 +164,7 @@ test.each<[string, Analysis, number, Risk['certain']]>([
   [
     'the strictest threshold decides',
     [few, errorRate().below('0.1%')],
-    100,
+    101,
     { metric: 'error rate (2)', requests: 3911 },
   ],
   ['what is no share can never be certain', [latency('p95').below('1s')], 0, null],
@@ -186,7 +186,7 @@ describe('in the text of a plan', () => {
       "
         production/db  5 → 25 → 100 %; at most 25% of the requests before the last step; a breach that can
                        be measured shows within 10s, and all requests are back within 1m more at the
-                       worst; a verdict takes 100 requests to the new version, 2,000 requests in all at 5
+                       worst; a verdict takes 101 requests to the new version, 2,020 requests in all at 5
                        %; to be 98 % certain of error rate it takes 390 requests without an error
       "
     `)
@@ -230,7 +230,7 @@ describe('in the text of a plan', () => {
     expect(`\n${renderText(plan, { color: false, width: 110 })}`).toMatchInlineSnapshot(`
       "
       shop 2.0.0
-        plan        9d12d8a9, 27 nodes in 1 stage, at most 8 at once
+        plan        857a684b, 27 nodes in 1 stage, at most 8 at once
         bundle      bab59f29
         on failure  rollback-all
 
@@ -289,7 +289,7 @@ describe('in the text of a plan', () => {
         production/lockstep  3 components together: 10 → 100 %; at most 10% of the requests before the last step,
                              since the side is decided once, at the edge (drawn anew at each of 3 hops it would be
                              27.1%); a breach that can be measured shows within 12s, and all requests are back
-                             within 3m more at the worst; a verdict takes 100 requests to the new version, 1,000
+                             within 3m more at the worst; a verdict takes 101 requests to the new version, 1,010
                              requests in all at 10 %; to be 98 % certain of error rate it takes 390 requests without
                              an error
       "
