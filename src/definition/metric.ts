@@ -141,7 +141,9 @@ const named = <Of extends Unit>(
 ): Measure<Of> => measureOf({ ...about, measure: { kind }, options })
 
 /**
- * The share of requests that were answered with a status of 500 or more, or not at all.
+ * The share of requests that were answered with a status of 500 or more, or not at all: also of those whose caller
+ * gave up, which is to leave after a second or more without a byte of an answer. Who leaves sooner counts as a
+ * request and not as an error. (So the platform's own routers count; what Prometheus or another source says is its own.)
  *
  * @example
  * import { errorRate } from 'release-as-code'
@@ -153,7 +155,8 @@ export function errorRate(options: MeasureOptions = {}): Measure<'ratio'> {
 }
 
 /**
- * The time from a whole request to its whole answer, at a quantile: `'p50'`, `'p95'`, `'p99.9'`.
+ * The time from a whole request to its whole answer, at a quantile: `'p50'`, `'p95'`, `'p99.9'`. A caller who left
+ * without an answer counts with the time that it waited.
  *
  * @example
  * import { latency } from 'release-as-code'
@@ -171,7 +174,8 @@ export function latency(quantile: `p${number}`, options: MeasureOptions = {}): M
 }
 
 /**
- * The share of requests that an instance answered at all: neither a broken connection nor a time-out.
+ * The share of requests that an instance answered at all: neither a broken connection nor a time-out, nor a caller
+ * who gave up, having waited for a second or more without a byte of an answer.
  *
  * @example
  * import { availability } from 'release-as-code'

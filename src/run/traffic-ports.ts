@@ -54,15 +54,21 @@ export interface Counters {
   readonly component: string
   readonly side: Side
   readonly version: string
-  /** Requests answered, by an instance or by the router in its place. */
+  /** Requests answered, by an instance or by the router in its place, and those whose caller left before that. */
   readonly requests: number
-  /** Of these: answered with a status of 500 or more, by an instance or by the router in its place. */
+  /** Of these: answered with a status of 500 or more, by an instance or by the router in its place, or unanswered. */
   readonly errors: number
-  /** Of the errors: those that no instance answered (no connection, broken, no answer in time). */
+  /**
+   * Of the errors: those that no instance answered (no connection, broken, no answer in time), also where the caller
+   * gave up: it left after a second or more without a byte of an answer. Who left sooner is no error.
+   */
   readonly unanswered: number
-  /** Sum of the times from the whole request to its whole answer, in seconds; null where the router does not know. */
+  /**
+   * Sum of the times from the whole request to its whole answer, or until its caller left without any, in seconds;
+   * null where the router does not know.
+   */
   readonly seconds: number | null
-  /** Requests answered within so many seconds, cumulative, in rising order of `le`; null where the router has no histogram. */
+  /** Requests that took at most so many seconds, cumulative, in rising order of `le`; null where the router has no histogram. */
   readonly buckets: readonly { readonly le: number; readonly count: number }[] | null
   /** Mirrored requests, and those of them whose answers differed from the one that the caller got. */
   readonly mirrored: number

@@ -114,6 +114,8 @@ export interface Answered {
 export interface Question {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** When it is aborted, the caller leaves. */
+  readonly signal?: AbortSignal
 }
 
 const AT_ONCE = 8
@@ -134,11 +136,12 @@ export class Callers {
     this.#agent = new Agent({ connections: AT_ONCE })
   }
 
-  async ask(address: string, { method = 'GET', headers = {} }: Question = {}): Promise<Answered> {
+  async ask(address: string, { method = 'GET', headers = {}, signal }: Question = {}): Promise<Answered> {
     const response = await request(`${this.#base}${address}`, {
       method: method as 'GET',
       headers,
       dispatcher: this.#agent,
+      ...(signal && { signal }),
     })
     await response.body.dump()
     const cookies = [response.headers['set-cookie'] ?? []].flat()

@@ -8,8 +8,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type RouterKind, recordedRouter } from '../../runner/adapters/loopback/kept-routing.ts'
+import { CALLER_WAITS_MS } from '../../runner/adapters/loopback/patience.ts'
 import { waitUntil } from '../../runner/adapters/loopback/process-table.ts'
 import { ALL_STABLE, SIDE_HEADER, type Side, type Traffic } from '../../src/plan/plan.ts'
 import type { Route, RouteChange, Router } from '../../src/run/ports.ts'
@@ -415,6 +417,64 @@ export const routerContract = (name: string, subject: RouterSubject): void => {
         expect(mine.unanswered).toBeGreaterThanOrEqual(1)
         expect(mine.errors).toBeGreaterThanOrEqual(1)
         expect(mine.requests).toBeGreaterThanOrEqual(mine.errors)
+      })
+    })
+
+    describe('callers who leave without an answer', () => {
+      /** One that leaves when the instance has its request, and after so long. */
+      const leave = async (component: string, from: Backend, after: number): Promise<void> => {
+        const leaving = new AbortController()
+        const before = from.holding()
+        const asked = callers.ask(`/${component}/`, { signal: leaving.signal })
+        const left = expect(asked).rejects.toThrow()
+        expect(await waitUntil(() => from.holding() > before, LONG / 2)).toBe(true)
+        if (after > 0) await pause(after)
+        leaving.abort()
+        await left
+      }
+      const countedOf = async (component: string, { version }: Backend, requests: number) => {
+        const find = async () =>
+          (await router.counters(component)).find(row => row.version === version && row.requests >= requests)
+        expect(await waitUntil(async () => (await find()) !== undefined, LONG / 2)).toBe(true)
+        return (await find())!
+      }
+
+      test('are requests, and errors where they had waited for a second; on every side, and once', async () => {
+        const { component, stable, canary } = await deployed()
+        for (const [side, instance] of [
+          ['stable', stable],
+          ['canary', canary],
+        ] as const) {
+          await shift(component, { canary: side === 'canary' ? 100 : 0 })
+          instance.hold()
+          for (let count = 0; count < 3; count += 1) await leave(component, instance, 0)
+          // On a busy machine one or the other may have taken a second to leave.
+          const soon = await countedOf(component, instance, 3)
+          expect(soon).toMatchObject({ side, requests: 3 })
+          expect(soon.errors).toBeLessThan(3)
+          expect(soon.unanswered).toBe(soon.errors)
+          await leave(component, instance, CALLER_WAITS_MS + 50)
+          const late = await countedOf(component, instance, 4)
+          expect(late).toMatchObject({ side, requests: 4, errors: soon.errors + 1 })
+          expect(late.unanswered).toBe(late.errors)
+          if (router.capabilities.latency) expect(late.seconds).toBeGreaterThan(CALLER_WAITS_MS / 1000)
+          instance.release()
+        }
+        expect((await router.counters(component)).reduce((sum, { requests }) => sum + requests, 0)).toBe(8)
+      })
+
+      test('count for the side that was asked in the end', async () => {
+        const { component, stable, canary } = await deployed()
+        await shift(component, { canary: 100 })
+        stable.hold()
+        canary.cut()
+        await leave(component, stable, CALLER_WAITS_MS + 50)
+        const tried = await countedOf(component, canary, 1)
+        const left = await countedOf(component, stable, 1)
+        // The canary's connections broke, whoever was asked next.
+        expect(tried.errors).toBe(tried.requests)
+        expect(left).toMatchObject({ side: 'stable', requests: 1, errors: 1, unanswered: 1 })
+        stable.release()
       })
     })
 

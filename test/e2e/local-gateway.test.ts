@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { endProcess, waitUntil } from '../../runner/adapters/loopback/process-table.ts'
 import { gatewayFiles } from '../../runner/adapters/platforms/local/gateway/protocol.ts'
@@ -312,13 +313,42 @@ describe('passing on', () => {
     abort.abort()
     expect(await gone).toBe('gone')
     expect(await waitUntil(() => ended, 5_000)).toBe(true)
-    const inFlight = `release_gateway_in_flight{component="${name}",side="stable",version="0.0.0",slot="0"}`
+    const labels = `component="${name}",side="stable",version="0.0.0",slot="0"`
+    const inFlight = `release_gateway_in_flight{${labels}}`
     expect(await waitUntil(async () => (await metric(inFlight)) === 0, 5_000)).toBe(true)
-    expect(
-      await metric(
-        `release_gateway_errors_total{component="${name}",side="stable",version="0.0.0",slot="0"}`,
-      ),
-    ).toBeNaN()
+    const left = `release_gateway_requests_total{${labels},code="499"}`
+    expect(await waitUntil(async () => (await metric(left)) === 1, 5_000)).toBe(true)
+    expect(await metric(`release_gateway_request_duration_seconds_count{${labels}}`)).toBe(1)
+  })
+
+  test('a client that leaves in the middle of an answer was answered when that began', async () => {
+    const server = await instance((_, outgoing) => void outgoing.writeHead(200).write('and so on'))
+    const name = await component(portOf(server))
+    const abort = new AbortController()
+    const sent = performance.now()
+    const answer = await fetch(`${base}/${name}/`, { signal: abort.signal })
+    const waited = performance.now() - sent
+    await answer.body!.getReader().read()
+    // It listens for longer than it had waited.
+    await pause(5 * waited)
+    abort.abort()
+    const counted = async () => (await router.counters(name))[0]
+    expect(await waitUntil(async () => (await counted()) !== undefined, 5_000)).toBe(true)
+    const { requests, errors, seconds } = (await counted())!
+    expect([requests, errors]).toEqual([1, 0])
+    expect(seconds).toBeLessThan(waited / 1000)
+  })
+
+  test('a client that leaves before its request was whole has asked for nothing', async () => {
+    const name = await component(portOf(await instance(incoming => void incoming.resume())))
+    const body = 2 * 1024 * 1024
+    const outgoing = request(`${base}/${name}/`, { method: 'POST', headers: { 'content-length': body } })
+    outgoing.on('error', () => undefined).write(Buffer.alloc(body / 2))
+    const inFlight = `release_gateway_in_flight{component="${name}",side="stable",version="0.0.0",slot="0"}`
+    expect(await waitUntil(async () => (await metric(inFlight)) === 1, 5_000)).toBe(true)
+    outgoing.destroy()
+    expect(await waitUntil(async () => (await metric(inFlight)) === 0, 5_000)).toBe(true)
+    expect(await router.counters(name)).toEqual([])
   })
 })
 

@@ -21,15 +21,22 @@
  *     repeated for that which an instance may have seen.
  *  4. A connection to an instance serves one request: a request that may not be repeated never meets a connection that
  *     the instance is just closing.
- *  5. One thread: an environment on one machine needs no more, and each command of the runtime API then stands between
+ *  5. A caller who leaves ends its request at the instance, as `abortonclose` says, and HAProxy answers 400 to nobody.
+ *     No server's counters show that, nor how long it had waited: so it is counted here, for the set of instances
+ *     that was asked (`left`), where no instance had answered and the stable side was not asked in its place.
+ *     A body that takes a while to send says nothing of the instance's haste: of a large one only the request counts.
+ *  6. One thread: an environment on one machine needs no more, and each command of the runtime API then stands between
  *     requests and not beside them.
  */
 import { SIDE_HEADER, type Side } from '../../../../src/plan/plan.ts'
 import type { Route, Routing } from '../../../../src/run/ports.ts'
+import { CALLER_WAITS_MS } from '../../loopback/patience.ts'
 import {
   ADMIN_SOCKET,
   backendName,
   expectName,
+  LEFT,
+  LONGEST_SET_KEY,
   MATCHES,
   PAGES,
   type Page,
@@ -37,6 +44,7 @@ import {
   SERVERS,
   SIDES,
   STICKY,
+  setKey,
   WAY_BACK,
 } from './files.ts'
 import { DRAWN, type Entry, matchEntries, type Rule, stickyEntries, writeRule } from './rule.ts'
@@ -53,11 +61,17 @@ export const renderFiles = ({ port, components }: Rendering): Readonly<Record<st
   return {
     'haproxy.cfg': [
       GLOBAL,
+      TALLY,
       edge(port),
       ...names.map(component => renderComponent(component, components[component]!.routes)),
     ].join('\n'),
     [RULES]: lines(rules.map(({ component, rule }) => ({ key: component, value: writeRule(rule) }))),
-    [SERVERS]: lines(names.flatMap(component => components[component]!.routes.map(serverEntry(component)))),
+    [SERVERS]: lines(
+      names.flatMap(component => {
+        const { routes } = components[component]!
+        return [...routes.map(serverEntry(component)), ...setEntries({ component, page: FIRST_PAGE, routes })]
+      }),
+    ),
     [MATCHES]: lines(rules.flatMap(matchEntries)),
     [STICKY]: lines(rules.flatMap(stickyEntries)),
   }
@@ -79,6 +93,22 @@ const serverEntry =
 
 /** What HAProxy is to know of a server beside its address; read by position below and in live.ts. */
 export const describeServer = ({ slot, version, health }: Route): string => `${slot}|${version}|${health}`
+
+interface PageOf {
+  readonly component: string
+  readonly page: Page
+  readonly routes: readonly Route[]
+}
+
+/** What HAProxy is to know of each side's instances on a page as a whole: under which key it counts for them. */
+export const setEntries = ({ component, page, routes }: PageOf): readonly Entry[] =>
+  SIDES.flatMap(side => {
+    const versions = new Set(routes.filter(route => route.side === side).map(({ version }) => version))
+    const [version = ''] = versions
+    if (versions.size === 0) return []
+    const key = setKey({ component, side, version: versions.size === 1 ? version : '' })
+    return [{ key: backendName({ component, page, side }), value: key }]
+  })
 
 /**
  * How an instance is asked for its health. One that takes no connection is out at once where there is a way back; on
@@ -119,6 +149,7 @@ defaults
   retries 3
   option redispatch 1
   option httpclose
+  option abortonclose
   retry-on conn-failure empty-response
   http-error ${refusal(502, 'Every instance that was asked broke the connection.')}
   http-error ${refusal(503, 'No instance of this component gets traffic.')}
@@ -167,6 +198,11 @@ ${CARRY}
   use_backend %[var(txn.component)].to.%[var(txn.side)]
 `
 
+/** What is counted only grows, for as long as the worker lives. */
+const TALLY = `backend ${LEFT}
+  stick-table type string len ${LONGEST_SET_KEY} size 100k nopurge store gpc0,gpc1
+`
+
 const hopName = (component: string, side: Side): string => `hop.${component}.${side}`
 
 /** The side's page is looked up anew: what was promoted meanwhile is found where it is now. */
@@ -186,6 +222,9 @@ const choice = (component: string, side: Side): string => `backend ${component}.
   server ${WAY_BACK} unix@${hopName(component, 'stable')} id 2
 `
 
+/** In bytes: such a body needs more than one look at what the caller sends. */
+const LARGE_BODY = 1_048_576
+
 const SERVED = '%[be_name]/%[srv_name]'
 const described = `var(txn.server),map_str(${SERVERS})`
 
@@ -203,6 +242,12 @@ const instances = ({ component, page, side, routes }: Instances): string =>
     '  http-check set-var(check.server) srv_name',
     `  http-check send meth GET uri-lf "%[be_name,concat(/,check.server),map_str(${SERVERS}),field(3,|,0)]" ver HTTP/1.1 hdr Host 127.0.0.1`,
     '  http-check expect status 200-299',
+    `  http-request track-sc0 be_name,map_str(${SERVERS}) table ${LEFT}`,
+    `  http-request set-var(txn.begun) date(0,ms) if !{ req.hdr(transfer-encoding) -m found } !{ req.hdr_val(content-length) gt ${LARGE_BODY} }`,
+    '  acl answered var(txn.server) -m found',
+    `  acl elsewhere srv_name -m str ${WAY_BACK}`,
+    `  http-after-response set-var(txn.left) sc0_inc_gpc0(${LEFT}) if { status 400 } !answered !elsewhere`,
+    `  http-after-response set-var(txn.left) sc0_inc_gpc1(${LEFT}) if { status 400 } !answered !elsewhere { date(0,ms),sub(txn.begun) ge ${CALLER_WAITS_MS} }`,
     `  http-response set-var-fmt(txn.server) "${SERVED}"`,
     `  http-response set-header x-release-slot %[${described},field(1,|)] if { ${described} -m found }`,
     `  http-response set-header x-release-version %[${described},field(2,|)] if { ${described} -m found }`,

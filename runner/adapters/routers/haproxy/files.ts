@@ -27,6 +27,9 @@ export const SERVERS = 'servers.map'
 export const MATCHES = 'matches.map'
 export const STICKY = 'sticky.map'
 
+/** The table in which callers are counted who left without an answer, by {@link setKey}. */
+export const LEFT = 'left'
+
 export const haproxyFiles = (folder: string) => ({
   ...routerFiles(folder),
   config: path.join(folder, CONFIG),
@@ -52,6 +55,27 @@ export const backendName = ({ component, page, side }: BackendPlace): string => 
 export const placeOf = (backend: string): BackendPlace | null => {
   const [, component, page, side] = /^(.+)\.(a|b)\.(stable|canary|baseline)$/.exec(backend) ?? []
   return component === undefined ? null : { component, page: page as Page, side: side as Side }
+}
+
+/** One version of a component on one side. */
+export interface InstanceSet {
+  readonly component: string
+  readonly side: Side
+  /** Empty where the side has several. */
+  readonly version: string
+}
+
+/** HAProxy cuts a longer one off. */
+export const LONGEST_SET_KEY = 512
+
+export const setKey = ({ component, side, version }: InstanceSet): string =>
+  `${component}|${side}|${encodeURIComponent(version)}`
+
+/** null: none of ours, or cut off. */
+export const readSetKey = (key: string): InstanceSet | null => {
+  const [, component, side, version] = /^([^|]+)\|(stable|canary|baseline)\|(.*)$/.exec(key) ?? []
+  if (component === undefined || version === undefined || key.length >= LONGEST_SET_KEY) return null
+  return { component, side: side as Side, version: decodeURIComponent(version) }
 }
 
 /** The server that leads back to the stable side: no instance is called so. */

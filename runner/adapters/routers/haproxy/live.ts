@@ -29,7 +29,7 @@ export interface Live {
   readonly rule: Rule | null
   readonly routing: Routing
   readonly servers: readonly LiveServer[]
-  /** Names of servers that are described, whether or not they are there. */
+  /** Names of servers and backends that are described, whether or not they are there. */
   readonly described: ReadonlySet<string>
   /** Of every generation. */
   readonly matches: readonly Entry[]

@@ -12,7 +12,7 @@
  */
 import { ReleaseError } from '../../../../src/errors.ts'
 import type { Route, Routing } from '../../../../src/run/ports.ts'
-import { describeServer, serverOptions } from './config.ts'
+import { describeServer, serverOptions, setEntries } from './config.ts'
 import { backendName, expectName, MATCHES, type Page, RULES, SERVERS, STICKY } from './files.ts'
 import { type Live, type LiveServer, readLive, sameRoutes, sameRouting, sameTraffic } from './live.ts'
 import { type Entry, matchEntries, type Rule, stickyEntries, writeRule } from './rule.ts'
@@ -88,10 +88,11 @@ const makeReady = async (steering: Steering, live: Live, page: Page): Promise<vo
     there.filter(server => !names.has(server.name)),
   )
   const down = new Set(live.servers.filter(server => server.down).map(({ instance }) => instance))
+  const describe = describer(steering.session, live)
+  for (const entry of setEntries({ component, page, routes: wanted.routes })) await describe(entry)
   for (const route of wanted.routes) {
     const server = there.find(({ name }) => name === nameOf(route)) ?? null
-    const described = live.described.has(nameOf(route))
-    await describe(steering.session, { name: nameOf(route), route, described })
+    await describe({ key: nameOf(route), value: describeServer(route) })
     await putIn(steering.session, { name: nameOf(route), route, server, down: down.has(route.instance) })
   }
 }
@@ -118,15 +119,10 @@ const putIn = async (session: Session, { name, route, server, down }: Placed): P
   if (down) await session.tell(`set server ${name} health down`)
 }
 
-interface Description {
-  readonly name: string
-  readonly route: Route
-  /** There is one already. */
-  readonly described: boolean
-}
-
-const describe = (session: Session, { name, route, described }: Description): Promise<void> =>
-  session.tell(`${described ? 'set' : 'add'} map ${SERVERS} ${quoted(name)} ${quoted(describeServer(route))}`)
+const describer =
+  (session: Session, { described }: Live) =>
+  ({ key, value }: Entry): Promise<void> =>
+    session.tell(`${described.has(key) ? 'set' : 'add'} map ${SERVERS} ${quoted(key)} ${quoted(value)}`)
 
 /** Takes servers out, and away where they answer nothing more. */
 export const takeAway = async (

@@ -3,16 +3,17 @@
  *
  * Boundary: asks through the master's socket, and changes nothing.
  */
-import { MASTER_SOCKET, placeOf, SERVERS, WAY_BACK } from './files.ts'
+import { LEFT, MASTER_SOCKET, placeOf, readSetKey, SERVERS, WAY_BACK } from './files.ts'
 import { readMap } from './live.ts'
 import { converse, type Session, Unreachable } from './session.ts'
 
-/** What one server of one worker has counted since it was put in. */
+/** What one server of one worker has counted since it was put in, or what was counted for a set of them. */
 export interface ServerRow {
-  /** `<backend>/<server>` */
+  /** `<backend>/<server>`, or the table's name and the set's key. */
   readonly name: string
   readonly component: string
   readonly side: string
+  /** Empty: several. */
   readonly instance: string
   readonly version: string
   /** Requests that it answers now. */
@@ -57,6 +58,19 @@ export const readRows = (answer: string, versions: ReadonlyMap<string, string>):
   })
 }
 
+/**
+ * Of `show table left`: callers who left without an answer (`gpc0`), and those of them who had waited for long (`gpc1`).
+ * No server counted them.
+ */
+export const readLeft = (answer: string): readonly ServerRow[] =>
+  answer.split('\n').flatMap(line => {
+    const [, key, left, late] = /^0x[0-9a-f]+: key=(\S+) .*\bgpc0=(\d+) gpc1=(\d+)/.exec(line) ?? []
+    const set = key === undefined ? null : readSetKey(key)
+    if (set === null) return []
+    const counted = { requests: Number(left), errors: Number(late), unanswered: Number(late) }
+    return [{ name: `${LEFT} ${key}`, instance: '', current: 0, ...set, ...counted }]
+  })
+
 const ANSWERED = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other']
 /** Each attempt that no answer came of is in one of these: asked again, asked elsewhere, given up. */
 const FAILED = ['wretr', 'wredis', 'econ', 'eresp']
@@ -83,7 +97,8 @@ const readWorker = async (
 ): Promise<Worker> => {
   const described = readMap(await ask(`@!${pid} show map ${SERVERS}`))
   const versions = new Map(described.map(({ key, value }) => [key, value.split('|')[1] ?? '']))
-  return { pid, takes, rows: readRows(await ask(`@!${pid} show stat`), versions) }
+  const rows = readRows(await ask(`@!${pid} show stat`), versions)
+  return { pid, takes, rows: [...rows, ...readLeft(await ask(`@!${pid} show table ${LEFT}`))] }
 }
 
 /** All workers. Fails with {@link Unreachable} where the master does not answer. */

@@ -18,7 +18,8 @@ export type FailureReason = 'connect' | 'reset' | 'timeout' | 'invalid'
 
 export type Attempt =
   | { readonly type: 'answered'; readonly status: number }
-  | { readonly type: 'client-gone' }
+  /** `answer`: how much of one the client had seen when it left; null: nothing. */
+  | { readonly type: 'client-gone'; readonly answer: BegunAnswer | null }
   /** `sent`: the instance may have seen the request. `began`: the client has seen part of the answer. */
   | {
       readonly type: 'failed'
@@ -26,6 +27,12 @@ export type Attempt =
       readonly sent: boolean
       readonly began: boolean
     }
+
+export interface BegunAnswer {
+  readonly status: number
+  /** When it began, by the clock of `performance.now`. */
+  readonly at: number
+}
 
 export interface Exchange {
   readonly incoming: IncomingMessage
@@ -56,7 +63,7 @@ export const attempt = (
   new Promise(resolve => {
     const { outgoing, witness, notes } = exchange
     let controller: Dispatcher.DispatchController | null = null
-    let status = 0
+    let answer: BegunAnswer | null = null
     const onClose = () => {
       if (!outgoing.writableFinished) controller?.abort(new Error('the client went away'))
     }
@@ -74,7 +81,7 @@ export const attempt = (
       onResponseStart(_, code, headers, message) {
         // Interim answers (1xx) belong to the connection; the real one follows.
         if (code < 200) return
-        status = code
+        answer = { status: code, at: performance.now() }
         witness?.start(code, headers)
         outgoing.writeHead(code, message ?? '', responseHeaders(headers, upstream, notes))
       },
@@ -86,11 +93,11 @@ export const attempt = (
       },
       onResponseEnd() {
         outgoing.end()
-        finish({ type: 'answered', status })
+        finish({ type: 'answered', status: answer?.status ?? 0 })
       },
       onResponseError(_, error) {
-        if (outgoing.destroyed) return finish({ type: 'client-gone' })
-        finish(failed(error, { sent: controller !== null, began: status > 0 }))
+        if (outgoing.destroyed) return finish({ type: 'client-gone', answer })
+        finish(failed(error, { sent: controller !== null, began: answer !== null }))
       },
     }
     upstream.pool(connection).dispatch(optionsFor(exchange, upstream), handler)

@@ -52,12 +52,16 @@ const counterFamilies = (all: readonly Series[]): readonly Family[] => [
   {
     name: 'requests_total',
     type: 'counter',
-    help: 'Requests answered, by status.',
+    help: 'Requests answered, by status; 499 where the caller left before there was an answer.',
     samples: all.flatMap(({ labels, byCode }) =>
       [...byCode].map(([code, value]) => ({ labels: valuesOf(labels, { code: String(code) }), value })),
     ),
   },
-  counter(all, 'errors', 'Requests answered with a status of 500 or more.'),
+  counter(
+    all,
+    'errors',
+    'Requests answered with a status of 500 or more, or given up by callers who had waited for long.',
+  ),
   counter(all, 'unanswered', 'Of these: not answered by any instance of the side.'),
   counter(all, 'mirrored', 'Copies of requests whose answers were compared and thrown away.'),
   counter(all, 'mismatched', 'Of these: answered otherwise than the request itself, or not at all.'),
@@ -72,7 +76,7 @@ const counterFamilies = (all: readonly Series[]): readonly Family[] => [
   {
     name: 'request_duration_seconds',
     type: 'histogram',
-    help: 'From the whole request to its whole answer.',
+    help: 'From the whole request to its whole answer, or until the caller left without any.',
     samples: all.flatMap(durationSamples),
   },
 ]

@@ -6,10 +6,14 @@
  * that got no answer, even where another instance then answered in its place, so that a canary that breaks its
  * connections shows although no caller sees it. On the stable side such an attempt is no request, as ever.
  *
+ * A caller who left without an answer counts as a request and with the time that it waited; as one that was not
+ * answered only where it had waited for long (patience.ts).
+ *
  * Boundary: numbers only; knows no request and no socket. How they are shown: metrics-text.ts.
  */
 import type { Side } from '../../../../../src/plan/plan.ts'
 import type { Counters } from '../../../../../src/run/ports.ts'
+import { CALLER_WAITS_MS } from '../../../loopback/patience.ts'
 
 export interface Labels {
   readonly component: string
@@ -39,8 +43,8 @@ export interface Series {
 export interface Answer {
   readonly code: number
   readonly seconds: number
-  /** `gateway`: it spoke in place of an instance. */
-  readonly by: 'instance' | 'gateway'
+  /** `gateway`: it spoke in place of an instance. `caller`: it left before anybody had spoken. */
+  readonly by: 'instance' | 'gateway' | 'caller'
 }
 
 export class Metrics {
@@ -48,12 +52,13 @@ export class Metrics {
   /** Finds a series without building its key: an instance hands in the same labels each time. */
   readonly #known = new WeakMap<Labels, Series>()
 
-  /** A request was answered to its end. */
+  /** A request has come to its end. */
   answered(labels: Labels, { code, seconds, by }: Answer): void {
     const series = this.#seriesOf(labels)
     series.byCode.set(code, (series.byCode.get(code) ?? 0) + 1)
-    if (code >= 500) series.errors += 1
-    if (by === 'gateway' && code >= 500) series.unanswered += 1
+    const gaveUp = by === 'caller' && seconds * 1000 >= CALLER_WAITS_MS
+    if (code >= 500 || gaveUp) series.errors += 1
+    if ((by === 'gateway' && code >= 500) || gaveUp) series.unanswered += 1
     series.sum += seconds
     series.count += 1
     const bucket = BUCKETS_SECONDS.findIndex(limit => seconds <= limit)

@@ -8,12 +8,16 @@
  * The caller is protected from what is tried: a request of the canary or the baseline that fails there goes to
  * another instance of its side, and last to the stable side. It counts as failed on the side that it was tried on
  * (metrics.ts), so that a canary that crashes shows in its counters although no caller sees an error.
+ *
+ * A caller who leaves is counted too, with the time that it waited for an answer to begin: as 499 where none did. Not
+ * counted is a request whose caller left before it was whole.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Side, Traffic } from '../../../../../src/plan/plan.ts'
-import { type Attempt, attempt, type Exchange, type FailureReason } from './attempt.ts'
+import { CALLER_LEFT } from '../../../loopback/patience.ts'
+import { type Attempt, attempt, type BegunAnswer, type Exchange, type FailureReason } from './attempt.ts'
 import type { SideNotes } from './headers.ts'
-import type { Labels, Metrics } from './metrics.ts'
+import type { Answer, Labels, Metrics } from './metrics.ts'
 import { type Mirror, Witness } from './mirror.ts'
 import { type RequestBody, readBody } from './request-body.ts'
 import type { RouteTable } from './route-table.ts'
@@ -68,13 +72,13 @@ export const forward = async (
   const notes = notesFor(traffic, component, decided)
   const exchange: Exchange = { incoming, outgoing, path, body, notes, witness }
   const { labels, result } = await tryInstances(proxy, { component, side: decided.side }, exchange)
-  const status = conclude(exchange, target, result)
+  const outcome = conclude(exchange, target, result)
   // An answer may come before the whole body was taken; what is left must not stand in the next request's way.
   if (body.type === 'streamed') body.discard().catch(() => outgoing.destroy())
-  if (status === null) return
-  const by = result?.type === 'answered' ? 'instance' : 'gateway'
-  proxy.metrics.answered(labels, { code: status, seconds: secondsSince(started), by })
-  if (witness !== null && by === 'instance')
+  if (outcome === null) return
+  const { until = performance.now(), ...answer } = outcome
+  proxy.metrics.answered(labels, { ...answer, seconds: (until - started) / 1000 })
+  if (witness !== null && result?.type === 'answered')
     proxy.mirror.send({ component, path, incoming, fingerprint: witness.fingerprint() })
 }
 
@@ -153,18 +157,30 @@ const isSafe = (failure: Failure, exchange: Exchange): boolean => {
   return failure.sent ? mayRepeat(exchange) : isReplayable(exchange.body)
 }
 
-/** Answers what no instance has answered; the status that counts, or null where the client has gone. */
-const conclude = ({ outgoing }: Exchange, target: Target, result: Attempt | null): number | null => {
-  if (result?.type === 'answered') return result.status
-  if (result?.type === 'client-gone') return null
+interface Outcome extends Omit<Answer, 'seconds'> {
+  /** Left out: now. */
+  readonly until?: number
+}
+
+/** Answers what no instance has answered; what counts, or null where the request was never whole. */
+const conclude = (exchange: Exchange, target: Target, result: Attempt | null): Outcome | null => {
+  if (result?.type === 'answered') return { code: result.status, by: 'instance' }
+  if (result?.type === 'client-gone') return abandoned(exchange, result.answer)
+  const { outgoing } = exchange
   if (result?.began) {
     // Half an answer cannot be taken back: cutting the connection is the one way to say that it is not whole.
     outgoing.destroy()
-    return 502
+    return { code: 502, by: 'gateway' }
   }
-  const [status, message] = refusal(result?.reason ?? null, target.component)
-  refuse(outgoing, status, message)
-  return status
+  const [code, message] = refusal(result?.reason ?? null, target.component)
+  refuse(outgoing, code, message)
+  return { code, by: 'gateway' }
+}
+
+/** How long a caller listens to an answer that has begun is its own affair: streams of events end so. */
+const abandoned = ({ incoming }: Exchange, answer: BegunAnswer | null): Outcome | null => {
+  if (answer !== null) return { code: answer.status, by: 'instance', until: answer.at }
+  return incoming.complete ? { code: CALLER_LEFT, by: 'caller' } : null
 }
 
 const refusal = (reason: FailureReason | null, component: string): readonly [number, string] => {
