@@ -185,10 +185,29 @@ function passed(watch: Watch, requests: number): Done {
   const evidence = evidenceIn(watch)
   const counted = requests === 0 ? '' : `, ${requests} requests`
   const said = watch.all.map(summaryOf)
-  const winner = evidence.winner === undefined ? '' : `the ${evidence.winner} side has won: `
+  const winner = watch.all.filter(({ decides }) => decides).map(wonText)[0] ?? ''
   const texts = said.length > MOST_SAID ? `${said.length} measures held` : said.join(', ')
   const summary = `${winner}${texts}${counted}`
   return { value: evidence as unknown as Json, summary, warning: null, how: 'performed' }
+}
+
+/** That a canary is no worse than what it is compared with keeps it, and makes no winner of it. */
+function wonText(series: Series): string {
+  const { expected } = series.metric
+  const standing = standingOf(series, 'ended')
+  if (standing === 'fail') return 'the stable side has won: '
+  if (standing !== 'pass') return 'no side has won, and the stable one is kept: '
+  const other = besideIn(expected)
+  return other === null || series.isBetter?.() === true
+    ? 'the canary side has won: '
+    : `the canary side is not worse than the ${other} one, and is kept: `
+}
+
+function besideIn(expected: PlanMetric['expected']): 'stable' | 'baseline' | null {
+  if (expected.kind === 'comparison') return expected.with
+  return expected.condition.kind === 'within' && expected.condition.baseline.kind === 'stable'
+    ? 'stable'
+    : null
 }
 
 /** Of what decides an experiment, why: it need not have held. */

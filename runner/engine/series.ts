@@ -43,6 +43,8 @@ export interface Series {
   judgement(at?: 'so far' | 'ended'): Sight
   /** Whether it can be told before its time is over. */
   isDecided(): boolean
+  /** Of what holds in a comparison, whether the canary is better, and not just no worse; left out: it is not compared. */
+  isBetter?(): boolean
   /** How often it was as it has to be: `held 9 of 10 times`. */
   heldText(): string
   /** Its time is over, and so much of the patience, from 0 to 1. */
@@ -165,6 +167,7 @@ function comparison(
       series.next = measured.at + (compared.isDisturbed ? Math.min(interval, errorRetryDelay) : interval)
     },
     isDecided: () => compared.isDecided(),
+    isBetter: () => compared.isBetter(),
     heldText: () => `held over ${countOf(compared.points, 'point')}`,
     close: waited => compared.close(waited),
     judgement: (at = 'so far') => compared.sight(at),

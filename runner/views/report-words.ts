@@ -62,11 +62,11 @@ export const nodeOutcome = ({ outcome, warning }: ReportNode): string =>
 export const nodeNotes = ({ warning, summary }: ReportNode): string =>
   [warning, summary === warning ? null : summary].filter(note => note !== null).join('; ')
 
-/** `passed in 2.0 s on 420 requests; the canary side won` */
+/** `passed in 2.0 s on 420 requests; the canary side is kept` */
 export function analysisText({ passed, startedAt, finishedAt, requests, winner }: ReportAnalysis): string {
   const took = renderDuration(finishedAt - startedAt)
   const counted = requests === 0 ? '' : ` on ${countedRequests(requests)}`
-  const won = winner === undefined ? '' : `; the ${winner} side won`
+  const won = winner === undefined ? '' : `; the ${winner} side is kept`
   return `${passed ? 'passed' : 'failed'} in ${took}${counted}${won}`
 }
 

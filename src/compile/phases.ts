@@ -97,6 +97,7 @@ export function phasesOf(context: CompileContext, input: PhaseInput): readonly P
       const who =
         to.kind === 'percent' ? `${weight} % of the callers` : `callers with ${to.name}: ${to.value}`
       const { primary, analysis } = strategy
+      checkPrimary(context, primary)
       return [
         {
           ...plainPhase('experiment', traffic),
@@ -109,6 +110,18 @@ export function phasesOf(context: CompileContext, input: PhaseInput): readonly P
       ]
     }
   }
+}
+
+/** The better side would lose where either way is bad. */
+function checkPrimary(context: CompileContext, { name, expected, at }: MetricModel): void {
+  const beside = expected.kind === 'comparison' || (expected.kind === 'within' && expected.of === 'stable')
+  if (!beside || expected.direction !== 'either') return
+  context.report({
+    code: 'no-better-side',
+    message: `${name} decides the experiment, and a difference either way counts as worse: the side that is better would lose`,
+    hint: "Say which way is worse: compare(…, { worse: 'lower' }).",
+    at,
+  })
 }
 
 const plainPhase = (name: string, traffic: Traffic) =>

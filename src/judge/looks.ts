@@ -198,6 +198,22 @@ export class WatchedComparison {
     return this.#held(this.#end?.sight ?? this.#compared(END))
   }
 
+  /** Whether it is surely better than the other side, by however little; where either way is worse, nobody is. */
+  isBetter(): boolean {
+    const { direction, confidence } = this.#rule
+    if (direction === 'either') return false
+    const rule: ComparisonRule = {
+      ...this.#rule,
+      direction: direction === 'increase' ? 'decrease' : 'increase',
+      effect: 0,
+      floor: 0,
+      // Asked once, and with the doubt of the look that may have ended it.
+      confidence: 1 - ((1 - confidence) * EARLY.share) / EARLY.looks,
+    }
+    const { verdict } = compareSeries(rule, { canary: this.#canary.points, baseline: this.#other.points })
+    return VERDICTS[verdict] === 'fail'
+  }
+
   /** Who waits for data does not pass before they come. */
   #held(sight: Sight): Sight {
     const { noData } = this.#rule

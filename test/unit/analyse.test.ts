@@ -2,7 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import type { PlanMetric } from '../../src/plan/plan.ts'
 import { type EvidencePoint, MOST_POINTS } from '../../src/run/evidence.ts'
-import { canaryOf, errorRate, latencyCompared, untilTheLastStep, type Watched, watch } from './analyse-rig.ts'
+import {
+  canaryOf,
+  errorRate,
+  latencyCompared,
+  type Seen,
+  untilTheLastStep,
+  type Watched,
+  watch,
+} from './analyse-rig.ts'
 
 const throughput = errorRate({
   name: 'throughput',
@@ -368,6 +376,46 @@ describe('an experiment', () => {
     expect(seen.said).toMatchInlineSnapshot(
       `"the canary side has won: error rate held 100 times, latency p95 compared of the canary is 50.3ms where the baseline's is 100.5ms, surely within 10% of it, by 100 and 100 points, 10000 requests"`,
     )
+  })
+})
+
+describe('who has won a comparison', () => {
+  const tried = (canary: number, worse: 'increase' | 'decrease', more: Watched = {}): Promise<Seen> =>
+    watch({
+      duration: 400_000,
+      metrics: [
+        errorRate(),
+        latencyCompared({
+          expected: {
+            kind: 'comparison',
+            with: 'stable',
+            direction: worse,
+            tolerance: 0.1,
+            confidence: 0.98,
+          },
+        }),
+      ],
+      decides: 'latency p95 compared',
+      says: ({ measure, target }, n) => ({
+        value: measure.kind === 'latency' ? (target.side === 'canary' ? canary : 100) * wobble(n) : 0,
+      }),
+      ...more,
+    })
+  const says = async (...of: Parameters<typeof tried>): Promise<string> =>
+    (await tried(...of)).said.split(':')[0]!
+
+  test('the better side, and not one that is only no worse', async () => {
+    expect(await says(130, 'decrease')).toBe('the canary side has won')
+    expect(await says(94, 'decrease')).toBe('the canary side is not worse than the stable one, and is kept')
+    expect(await says(60, 'decrease')).toBe('the stable side has won')
+    expect(await says(94, 'increase')).toBe('the canary side has won')
+  })
+
+  test('nobody, where it could not be told', async () => {
+    const silent: Watched['says'] = ({ measure }) => ({ value: measure.kind === 'latency' ? null : 0 })
+    const { said, evidence } = await tried(100, 'decrease', { says: silent, patience: 0 })
+    expect(said.split(':')[0]).toBe('no side has won, and the stable one is kept')
+    expect(evidence.winner).toBe('stable')
   })
 })
 

@@ -389,6 +389,21 @@ describe('comparisons of a thing with itself', () => {
   })
 })
 
+test('an experiment whose better side would lose', () => {
+  const conversion = measured('conversion', ['npm', 'run', 'conversion', '--', '{side}'])
+  const tried = (primary: Metric): string =>
+    found(deployed(abTest({ to: { percent: 50 }, for: '1d', primary })))
+  expect(tried(compare(conversion))).toMatchInlineSnapshot(`
+    "
+    error[no-better-side] at metric conversion: conversion decides the experiment, and a difference either way counts as worse: the side that is better would lose
+      help: Say which way is worse: compare(…, { worse: 'lower' }).
+    "
+  `)
+  expect(tried(conversion.within('10%').of('stable'))).toContain('no-better-side')
+  expect(tried(compare(conversion, { worse: 'lower' }))).toBe('\n\n')
+  expect(tried(conversion.within('10%').of(0.2))).toBe('\n\n')
+})
+
 test('a bake of nothing', () => {
   const baked = (options: object) =>
     found(release('r', { version: '1.0.0' }).stage('s', s => s.bake('10s', options)))
