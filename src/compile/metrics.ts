@@ -15,6 +15,7 @@ import type {
   StrategyModel,
   Value,
 } from '../definition/model.ts'
+import type { ScorePolicy } from '../judge/score.ts'
 import {
   type EnvValue,
   type Millis,
@@ -28,6 +29,7 @@ import {
 import { type Beside, checkApart, isComparable } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import type { Lowering } from './lower.ts'
+import { lowerScore } from './score.ts'
 import { checkSound } from './sound.ts'
 import { parseDuration } from './units.ts'
 
@@ -41,6 +43,8 @@ export interface Watch extends Beside {
   readonly environment: EnvironmentModel
   /** Another node's end is its own; left out: its time is. */
   readonly openEnded?: true
+  /** What decides an experiment; left out: it is none. */
+  readonly decides?: MetricModel | null
   readonly at: CallSite
 }
 
@@ -48,6 +52,7 @@ export interface LoweredAnalysis {
   readonly metrics: readonly PlanMetric[]
   readonly requests: number
   readonly patience: Millis
+  readonly score?: ScorePolicy
 }
 
 /** The router that stands before an environment. */
@@ -67,7 +72,8 @@ export function lowerAnalysis(lowering: Lowering, analysis: AnalysisModel, watch
     .filter(({ expected }) => isComparable(expected, watch))
     .map(model => lowerMetric(lowering, model, { analysis, watch, patience, names }))
   const counted = metrics.length > 0 || analysis.requests === 0 ? metrics : [requestsAlone(watch)]
-  return { metrics: counted, requests: analysis.requests, patience }
+  const score = lowerScore(context, { analysis, metrics, decides: watch.decides ?? null, at: watch.at })
+  return { metrics: counted, requests: analysis.requests, patience, ...(score !== undefined && { score }) }
 }
 
 /** Where only a number of requests is asked for, they are counted; how many come in a second does not matter. */
@@ -181,7 +187,16 @@ export function lowerExpectation(context: CompileContext, model: MetricModel): P
       const { with: side, direction, confidence } = expected
       if (!(confidence > 0.5 && confidence < 1)) reportConfidence(context, model, confidence)
       const tolerance = shareOf(context, expected.tolerance, model)
-      return { kind: 'comparison', with: side, direction, tolerance, confidence }
+      const { group, critical } = expected
+      return {
+        kind: 'comparison',
+        with: side,
+        direction,
+        tolerance,
+        confidence,
+        ...(group !== null && { group }),
+        ...(critical === true && { critical }),
+      }
     }
   }
 }

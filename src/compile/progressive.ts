@@ -200,6 +200,7 @@ export function watch(
     duration,
     environment: course.site.environment,
     ...besideOf(phase),
+    decides: phase.decides,
     at: course.item.at,
   })
   const flow = { needs, after: [] }

@@ -46,6 +46,10 @@ export interface ComparisonOptions {
   readonly tolerance?: Value<Percentage>
   /** How certain it has to be; 0.98 if left out. */
   readonly confidence?: number
+  /** Where the analysis has a `score`: what it counts to. */
+  readonly group?: string
+  /** Where the analysis has a `score`: it fails the whole by itself, whatever the score; `false` if left out. */
+  readonly critical?: boolean
 }
 
 type Unit = MetricModel['unit']
@@ -302,6 +306,23 @@ const WORSE = { higher: 'increase', lower: 'decrease', either: 'either' } as con
  * import { compare, latency } from 'release-as-code'
  *
  * const asQuick = compare(latency('p95', { interval: '10s' }), { tolerance: '10%' })
+ *
+ * @example
+ * import { canary, compare, cpu, errorRate, latency } from 'release-as-code'
+ *
+ * const scored = canary({
+ *   steps: [5, 25, 50, 100],
+ *   every: '30m',
+ *   analysis: {
+ *     metrics: [
+ *       compare(errorRate(), { group: 'errors', critical: true }),
+ *       compare(latency('p50'), { group: 'speed' }),
+ *       compare(latency('p99'), { group: 'speed' }),
+ *       compare(cpu(), { group: 'speed' }),
+ *     ],
+ *     score: { weights: { errors: 60, speed: 40 }, pass: 95, marginal: 75 },
+ *   },
+ * })
  */
 export function compare(measure: Measure, options: ComparisonOptions = {}): Metric {
   const held = requireModel('measure', measure, 'compare')
@@ -313,6 +334,8 @@ export function compare(measure: Measure, options: ComparisonOptions = {}): Metr
       direction: options.worse === undefined ? held.worse : WORSE[options.worse],
       tolerance: valueModel<number | string>(options.tolerance ?? '10%'),
       confidence: options.confidence ?? 0.98,
+      group: options.group ?? null,
+      critical: options.critical ?? null,
     },
     compare,
   )

@@ -66,6 +66,10 @@ export type ExpectationModel =
       readonly direction: 'increase' | 'decrease' | 'either'
       readonly tolerance: Value<number | string>
       readonly confidence: number
+      /** What it belongs to where the analysis has a score; null: not said. */
+      readonly group: string | null
+      /** Whether it fails all by itself where the analysis has a score; null: not said. */
+      readonly critical: boolean | null
     }
 
 /** How something is watched: by a canary step, a bake, an experiment. */
@@ -77,6 +81,17 @@ export interface AnalysisModel {
   readonly requests: number
   /** How much longer than asked it waits for data and requests. */
   readonly patience: Value<string>
+  /** How its comparisons count together; null: each that fails is a failure. */
+  readonly score: ScoreModel | null
+}
+
+export interface ScoreModel {
+  /** By group, in percent; groups that are not named share what is left. */
+  readonly weights: Readonly<Record<string, number>>
+  readonly pass: number
+  readonly marginal: number
+  /** null: where what it is part of was asked for. */
+  readonly at: CallSite | null
 }
 
 export type StrategyModel =

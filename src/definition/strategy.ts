@@ -3,6 +3,7 @@
  *
  * Boundary: data; the compiler expands a strategy into the plan's nodes.
  */
+import { callSite } from './call-site.ts'
 import { copyOf, type Handle, handle, requireModel } from './handle.ts'
 import type { Metric } from './metric.ts'
 import type { AbTestModel, AnalysisModel, CanaryStepModel, StrategyModel } from './model.ts'
@@ -82,6 +83,23 @@ export interface AnalysisOptions {
   readonly requests?: number
   /** How much longer than asked it waits for data and requests; 5 minutes if left out. */
   readonly patience?: Value<Duration>
+  /** Judges its comparisons together, by their groups; each that fails is a failure if left out. */
+  readonly score?: ScoreOptions
+}
+
+/**
+ * How the comparisons of an analysis are judged together, as Kayenta does: each belongs to a group, a group's score is the
+ * share of its comparisons that pass, and the whole, from 0 to 100, is the groups' by their weights. It is decided once, when
+ * its time is over; only what is `critical` fails before. A group of which nothing was measured fails it.
+ * What is no comparison has to hold beside it.
+ */
+export interface ScoreOptions {
+  /** By group, in percent: together 100. Groups that are not named share what is left evenly; all weigh alike if left out. */
+  readonly weights?: Readonly<Record<string, number>>
+  /** The score that passes; 95 if left out. */
+  readonly pass?: number
+  /** A score below it fails; 75 if left out. One between the two is marginal: it fails nothing and never promotes. */
+  readonly marginal?: number
 }
 
 /** The metrics alone, or with how they are watched. */
@@ -153,8 +171,18 @@ export interface MirrorOptions {
 const PATIENCE = '5m'
 const STEPS = [5, 25, 50, 100] as const
 
-/** An analysis as data; metrics without more are watched as the product does by default. */
-export const analysisModel = (analysis: Analysis | undefined): AnalysisModel => {
+const PASS = 95
+const MARGINAL = 75
+
+function scoreModel({ weights = {}, pass = PASS, marginal = Math.min(MARGINAL, pass) }: ScoreOptions) {
+  return { weights: copyOf(weights), pass, marginal }
+}
+
+/** An analysis as data; metrics without more are watched as the product does by default. `word`: what the team called. */
+export const analysisModel = (
+  analysis: Analysis | undefined,
+  word?: (...args: never[]) => unknown,
+): AnalysisModel => {
   const options: AnalysisOptions =
     analysis === undefined ? { metrics: [] } : 'metrics' in analysis ? analysis : { metrics: analysis }
   return {
@@ -162,6 +190,10 @@ export const analysisModel = (analysis: Analysis | undefined): AnalysisModel => 
     interval: options.interval === undefined ? null : valueModel<string>(options.interval),
     requests: options.requests ?? 0,
     patience: valueModel<string>(options.patience ?? PATIENCE),
+    score:
+      options.score === undefined
+        ? null
+        : { ...scoreModel(options.score), at: word === undefined ? null : callSite(word) },
   }
 }
 
@@ -192,8 +224,8 @@ export function canary(options: CanaryOptions = {}): Strategy {
     kind: 'canary',
     steps: (options.steps ?? STEPS).map(stepModel),
     every: valueModel<string>(options.every ?? '10m'),
-    analysis: analysisModel(options.analysis),
-    background: options.background === undefined ? null : analysisModel(options.background),
+    analysis: analysisModel(options.analysis, canary),
+    background: options.background === undefined ? null : analysisModel(options.background, canary),
     baseline: options.baseline ?? false,
     progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
   }
@@ -214,8 +246,10 @@ export function blueGreen(options: BlueGreenOptions = {}): Strategy {
     [brand]: 'strategy',
     kind: 'blue-green',
     preview:
-      preview === undefined ? null : { ...analysisModel(preview), time: valueModel<string>(preview.for) },
-    analysis: analysisModel(options.analysis),
+      preview === undefined
+        ? null
+        : { ...analysisModel(preview, blueGreen), time: valueModel<string>(preview.for) },
+    analysis: analysisModel(options.analysis, blueGreen),
     keepOld: valueModel<string>(options.keepOld ?? '30s'),
     progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
   }
@@ -248,7 +282,7 @@ export function abTest(options: AbTestOptions): Strategy {
     to: abTarget(options.to),
     time: valueModel<string>(options.for),
     primary: requireModel('metric', options.primary, 'abTest: primary'),
-    analysis: analysisModel(options.analysis),
+    analysis: analysisModel(options.analysis, abTest),
     progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
   }
   return handle({}, written)
@@ -269,7 +303,7 @@ export function mirror(options: MirrorOptions): Strategy {
     kind: 'mirror',
     percent: valueModel<number>(options.percent ?? 100),
     time: valueModel<string>(options.for),
-    analysis: analysisModel(options.analysis),
+    analysis: analysisModel(options.analysis, mirror),
     progressDeadline: valueModel<string>(options.progressDeadline ?? PROGRESS_DEADLINE),
   }
   return handle({}, written)

@@ -9,11 +9,10 @@
  *  SC2. What is inconclusive counts as both: the score is a span. It passes if even the worst case does, it fails if
  *       even the best case does, and is inconclusive otherwise.
  *  SC3. A measure without data is undecided as long as data may come, and counts as bad after that, unless it says
- *       that it may have none.
+ *       that it may have none: then it is left out.
  *  SC4. What is critical fails the whole, and does not pass as long as it is undecided, whatever the score.
  */
 import { ReleaseError } from '../errors.ts'
-import type { NoData } from './analysis.ts'
 import { countOf } from './unit.ts'
 
 /** What each group weighs, and which scores pass and fail. */
@@ -26,6 +25,9 @@ export interface ScorePolicy {
   readonly marginal: number
 }
 
+/** waits: data may still come. */
+export type Gap = 'waits' | 'bad' | 'left-out'
+
 /** What one comparison has come to, in its group. */
 export interface ScoredMeasure {
   /** As people call it: `latency p95 compared`. */
@@ -33,7 +35,8 @@ export interface ScoredMeasure {
   readonly group: string
   /** Where it fails, all does. */
   readonly critical: boolean
-  readonly noData: NoData
+  /** What it means that it is not measured, if it is not. */
+  readonly gap: Gap
   readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unmeasured'
   /** For people, a sentence without its full stop. */
   readonly reason: string
@@ -53,31 +56,26 @@ export interface ScoredGroup extends Span {
 
 /** What all comparisons have come to. JSON. */
 export interface Score extends Span {
-  readonly verdict: 'pass' | 'fail' | 'inconclusive'
-  /** Neither passed nor failed, and no measurement would change that. */
-  readonly marginal: boolean
+  /** marginal: neither passed nor failed, and no measurement would change that. inconclusive: one might. */
+  readonly verdict: 'pass' | 'marginal' | 'fail' | 'inconclusive'
   readonly groups: readonly ScoredGroup[]
   /** For people, a sentence without its full stop. */
   readonly reason: string
 }
 
 /**
- * Scores what has been compared; `ended`: no measurement follows.
+ * Scores what has been compared.
  * @throws ReleaseError `score-policy` where a group has no weight
  */
-export function scoreOf(
-  policy: ScorePolicy,
-  measures: readonly ScoredMeasure[],
-  { ended }: { readonly ended: boolean },
-): Score {
+export function scoreOf(policy: ScorePolicy, measures: readonly ScoredMeasure[]): Score {
   const groups = [...Map.groupBy(measures, ({ group }) => group)].map(([name, members]) => ({
     name,
     weight: weightOf(policy, name),
     members,
-    ...groupSpan(members, ended),
+    ...groupSpan(members),
   }))
   const span = rounded(averageOf(groups))
-  const judged = verdictOf(policy, { span, groups, measures, ended })
+  const judged = verdictOf(policy, { span, groups, measures })
   return {
     ...span,
     ...judged,
@@ -97,31 +95,22 @@ function weightOf({ weights }: ScorePolicy, group: string): number {
   )
 }
 
-function groupSpan(members: readonly ScoredMeasure[], ended: boolean): Span {
-  if (isBlind(members)) return { least: 0, most: ended ? 0 : 100 }
-  return averageOf(members.filter(counts).map(measure => ({ weight: 1, ...spanOf(measure, ended) })))
-}
+const groupSpan = (members: readonly ScoredMeasure[]): Span =>
+  averageOf(members.filter(counts).map(measure => ({ weight: 1, ...spanOf(measure) })))
 
 const isBlind = (members: readonly ScoredMeasure[]): boolean =>
   members.every(({ verdict }) => verdict === 'unmeasured')
 
-const counts = ({ verdict, noData }: ScoredMeasure): boolean =>
-  verdict !== 'unmeasured' || noData !== 'ignore'
+const counts = ({ verdict, gap }: ScoredMeasure): boolean => verdict !== 'unmeasured' || gap !== 'left-out'
 
-function spanOf({ verdict }: ScoredMeasure, ended: boolean): Span {
-  switch (verdict) {
-    case 'pass':
-      return { least: 100, most: 100 }
-    case 'inconclusive':
-      return { least: 0, most: 100 }
-    case 'fail':
-      return { least: 0, most: 0 }
-    case 'unmeasured':
-      return { least: 0, most: ended ? 0 : 100 }
-    default:
-      return verdict satisfies never
-  }
-}
+/** Whether its verdict may still come. */
+const isOpen = ({ verdict, gap }: ScoredMeasure): boolean =>
+  verdict === 'inconclusive' || (verdict === 'unmeasured' && gap === 'waits')
+
+const spanOf = (measure: ScoredMeasure): Span => ({
+  least: measure.verdict === 'pass' ? 100 : 0,
+  most: measure.verdict === 'pass' || isOpen(measure) ? 100 : 0,
+})
 
 function averageOf(parts: readonly (Span & { readonly weight: number })[]): Span {
   const total = parts.reduce((sum, { weight }) => sum + weight, 0)
@@ -144,64 +133,51 @@ interface Judged {
   readonly span: Span
   readonly groups: readonly Group[]
   readonly measures: readonly ScoredMeasure[]
-  readonly ended: boolean
 }
 
-function verdictOf(policy: ScorePolicy, judged: Judged): Pick<Score, 'verdict' | 'marginal' | 'reason'> {
-  const { span, groups } = judged
+function verdictOf(policy: ScorePolicy, judged: Judged): Pick<Score, 'verdict' | 'reason'> {
+  const { span, groups, measures } = judged
   const { pass, marginal } = policy
   const refused = refusalOf(judged)
-  if (refused !== null) return { verdict: 'fail', marginal: false, reason: refused }
-  const open = openOf(judged)
+  if (refused !== null) return { verdict: 'fail', reason: refused }
+  const open = measures.filter(isOpen)
   const told = `the score is ${spanText(span)}`
   const why = groupsText(groups)
-  if (span.most < marginal)
-    return { verdict: 'fail', marginal: false, reason: `${told}, and below ${marginal} fails: ${why}` }
+  if (span.most < marginal) return { verdict: 'fail', reason: `${told}, and below ${marginal} fails: ${why}` }
   if (span.least >= pass && !open.some(({ critical }) => critical))
-    return { verdict: 'pass', marginal: false, reason: `${told}, and ${pass} passes: ${why}` }
+    return { verdict: 'pass', reason: `${told}, and ${pass} passes: ${why}` }
   const isMarginal = open.length === 0
   const how = isMarginal
     ? `which is marginal: ${pass} passes, and below ${marginal} fails`
     : `with ${countOf(open.length, 'measure')} that cannot be told yet`
-  return { verdict: 'inconclusive', marginal: isMarginal, reason: `${told}, ${how}: ${why}` }
+  return { verdict: isMarginal ? 'marginal' : 'inconclusive', reason: `${told}, ${how}: ${why}` }
 }
 
 /** What fails the whole, whatever the score; null: nothing does. */
-function refusalOf({ groups, measures, ended }: Judged): string | null {
+function refusalOf({ groups, measures }: Pick<Judged, 'groups' | 'measures'>): string | null {
   const critical = measures.filter(measure => measure.critical)
   const broken = critical.find(({ verdict }) => verdict === 'fail')
   if (broken !== undefined) return `${broken.reason}, which is critical`
-  if (!ended) return null
-  const blind = groups.find(({ members }) => isBlind(members))
+  const blind = groups.find(({ members }) => isBlind(members) && !members.some(isOpen))
   if (blind !== undefined)
     return `nothing of the group ${blind.name} could be measured: ${blind.members[0]!.reason}`
-  const unseen = critical.find(measure => measure.verdict === 'unmeasured' && counts(measure))
+  const unseen = critical.find(({ verdict, gap }) => verdict === 'unmeasured' && gap === 'bad')
   return unseen === undefined ? null : `${unseen.reason}, which is critical`
 }
 
-/** Whose verdict may still come: a group that is not measured at all waits, whatever its measures say of gaps. */
-const openOf = ({ groups, ended }: Judged): readonly ScoredMeasure[] =>
-  groups.flatMap(({ members }) =>
-    members.filter(
-      ({ verdict, noData }) =>
-        verdict === 'inconclusive' ||
-        (verdict === 'unmeasured' && !ended && (noData !== 'ignore' || isBlind(members))),
-    ),
-  )
-
-const spanText = ({ least, most }: Span): string =>
+/** `87.5`, `between 25 and 100` */
+export const spanText = ({ least, most }: Span): string =>
   least === most ? String(least) : `between ${least} and ${most}`
 
 /** `errors 0, since …; latency 100, since latency p95 compared holds` */
 const groupsText = (groups: readonly Group[]): string =>
   groups
-    .map(group => `${group.name} ${spanText(rounded(group))}, since ${membersText(group.members)}`)
+    .map(
+      group => `${group.name} ${spanText(rounded(group))}, since ${group.members.map(memberText).join(', ')}`,
+    )
     .join('; ')
 
-const membersText = (members: readonly ScoredMeasure[]): string =>
-  members.map(member => memberText(member, isBlind(members))).join(', ')
-
-function memberText(member: ScoredMeasure, isGroupBlind: boolean): string {
+function memberText(member: ScoredMeasure): string {
   if (member.verdict === 'pass') return `${member.measure} holds`
-  return counts(member) || isGroupBlind ? member.reason : `${member.reason} and is left out`
+  return counts(member) ? member.reason : `${member.reason} and is left out`
 }

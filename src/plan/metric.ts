@@ -49,6 +49,10 @@ export type PlanExpectation =
       readonly direction: 'increase' | 'decrease' | 'either'
       readonly tolerance: number
       readonly confidence: number
+      /** It counts to its analysis's score, in this group; left out: it has to hold by itself. */
+      readonly group?: string
+      /** It counts, and fails the whole by itself all the same. */
+      readonly critical?: true
     }
 
 export type PlanMeasure =

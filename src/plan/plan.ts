@@ -10,6 +10,7 @@
  *  P4. Paths are relative to the project's folder; a secret is a reference, never a value.
  */
 import type { Span } from '../diagnostic.ts'
+import type { ScorePolicy } from '../judge/score.ts'
 import type { PlanGuard } from './guard.ts'
 import type { MeasureTarget, PlanMetric } from './metric.ts'
 import type { PlanRouter, Traffic } from './traffic.ts'
@@ -336,6 +337,8 @@ export interface AnalyseOperation {
   readonly until: string | null
   /** An experiment: which side won is decided by the metric of this name; null: it only passes or fails. */
   readonly decides: string | null
+  /** How the comparisons that have a group count together, decided when its time is over; left out: none has one. */
+  readonly score?: ScorePolicy
 }
 
 /** The canary's instances become the stable ones; the old ones are drained and ended. */

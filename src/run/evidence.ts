@@ -3,6 +3,7 @@
  *
  * Role: what reports draw. Boundary: JSON, and small: a long analysis keeps every second, fourth, … of its points.
  */
+import type { Score } from '../judge/score.ts'
 import type { Unit } from '../judge/unit.ts'
 import type { MeasureTarget } from '../plan/plan.ts'
 
@@ -32,6 +33,11 @@ export interface EvidenceSeries {
   readonly requests?: number
 }
 
+/** What the comparisons of one component have come to together. */
+export interface EvidenceScore extends Score {
+  readonly target: MeasureTarget
+}
+
 export interface Evidence {
   readonly kind: 'analysis'
   readonly started: number
@@ -40,6 +46,8 @@ export interface Evidence {
   readonly series: readonly EvidenceSeries[]
   /** Of an experiment: the side that won, and why. */
   readonly winner?: 'canary' | 'stable'
+  /** Where comparisons are scored, and the time to decide had come. */
+  readonly scores?: readonly EvidenceScore[]
 }
 
 /** Whether a recorded value is what an analysis left. */

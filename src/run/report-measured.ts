@@ -102,7 +102,7 @@ function move({ traffic, shares }: Measured, node: PlanNode, { event, ...moved }
 function takeAnalysis({ analyses, winners }: Measured, node: PlanNode, event: EndEvent): void {
   const left = event.type === 'node-succeeded' ? event.value : event.evidence
   if (!isEvidence(left)) return
-  const { started, ended, requests, series, winner } = left
+  const { started, ended, requests, series, winner, scores } = left
   if (winner !== undefined) winners.set(node.key, winner)
   analyses.push({
     node: node.key,
@@ -113,6 +113,7 @@ function takeAnalysis({ analyses, winners }: Measured, node: PlanNode, event: En
     requests,
     measures: series.map(measureOf),
     ...(winner !== undefined && { winner }),
+    ...(scores !== undefined && { scores }),
   })
 }
 

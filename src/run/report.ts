@@ -143,6 +143,8 @@ export interface ReportAnalysis {
   readonly measures: readonly ReportMeasure[]
   /** Of an experiment: the side that won. */
   readonly winner?: NonNullable<Evidence['winner']>
+  /** Of comparisons that count together: what each component's have come to. */
+  readonly scores?: NonNullable<Evidence['scores']>
 }
 
 /** One metric of one component, measured again and again. */

@@ -102,7 +102,8 @@ function placesOf(model: ReleaseModel): ReadonlyMap<CallSite, string> {
       places.set(item.to.at, `environment ${item.to.name}`)
       for (const { name, at } of item.components) places.set(at, `component ${name}`)
     }
-    for (const { metrics } of analysesIn(item)) {
+    for (const { metrics, score } of analysesIn(item)) {
+      if (score !== null && score.at !== null) places.set(score.at, 'score')
       for (const { name, at } of metrics) places.set(at, `metric ${name}`)
     }
     if ('items' in item) item.items.forEach(visit)

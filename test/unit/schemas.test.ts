@@ -5,13 +5,17 @@ import planSchema from '../../schemas/plan.schema.json' with { type: 'json' }
 import reportSchema from '../../schemas/report.schema.json' with { type: 'json' }
 import type { Span } from '../../src/diagnostic.ts'
 import type { WithinCondition } from '../../src/judge/condition.ts'
+import type { Score } from '../../src/judge/score.ts'
+import type { PlanExpectation } from '../../src/plan/metric.ts'
 import type {
+  AnalyseOperation,
   FailurePolicy,
   NotifyOperation,
   OperationKind,
   Plan,
   PlanCheck,
   PlanComponent,
+  PlanMetric,
   PlanNode,
   PlanPlatform,
   PlanRelease,
@@ -54,6 +58,7 @@ type Optional<T> = Record<OptionalOf<T>, true>
 type Literals<T extends string | number> = Record<T, true>
 type EventOf<T extends RunEventType> = Extract<RunEvent, { type: T }>
 type LineOf<T extends GuardLineType> = Extract<GuardLine, { type: T }>
+type Comparison = Extract<PlanExpectation, { kind: 'comparison' }>
 type Check<K extends PlanCheck['kind']> = Extract<PlanCheck, { kind: K }>
 
 const policies: Literals<FailurePolicy> = {
@@ -119,6 +124,9 @@ test('the plan’s schema says what its type says', () => {
       'components.*': { platform: true } satisfies Optional<PlanComponent>,
       'components.*.needs.*': { range: true } satisfies Optional<PlanComponent['needs'][number]>,
       'nodes.*': { component: true, environment: true, lockstep: true } satisfies Optional<PlanNode>,
+      'nodes.*.operation': { score: true } satisfies Optional<AnalyseOperation>,
+      '**.expected': { group: true, critical: true } satisfies Optional<Comparison>,
+      '**.metrics.*': { inconclusiveLimit: true, count: true } satisfies Optional<PlanMetric>,
       'positions.*': span,
     },
     maps: [
@@ -130,6 +138,7 @@ test('the plan’s schema says what its type says', () => {
       'facts.sources',
       'nodes.*.operation.from',
       '**.provider.queries',
+      '**.score.weights',
     ],
     free: ['params.*'],
     signed: ['**.condition.threshold', '**.condition.baseline.value'],
@@ -229,7 +238,7 @@ test('the report’s schema says what its type says', () => {
       cause: { position: true } satisfies Optional<ReportCause>,
       'cause.position': span,
       '**.failure': failure,
-      'analyses.*': { winner: true } satisfies Optional<ReportAnalysis>,
+      'analyses.*': { winner: true, scores: true } satisfies Optional<ReportAnalysis>,
     },
     maps: ['params'],
     free: ['gates.*.value', 'params.*'],
@@ -251,6 +260,12 @@ test('the report’s schema says what its type says', () => {
       'consequences.*.outcome': { skipped: true, cancelled: true } satisfies Literals<
         ReportConsequence['outcome']
       >,
+      'analyses.*.scores.*.verdict': {
+        pass: true,
+        marginal: true,
+        fail: true,
+        inconclusive: true,
+      } satisfies Literals<Score['verdict']>,
       'analyses.*.winner': { canary: true, stable: true } satisfies Literals<
         NonNullable<ReportAnalysis['winner']>
       >,

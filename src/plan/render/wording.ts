@@ -2,6 +2,7 @@
  * How the parts of a plan are said in few words, the same in every render.
  */
 import { formatCondition } from '../../judge/condition.ts'
+import type { ScorePolicy } from '../../judge/score.ts'
 import { formatValue } from '../../judge/unit.ts'
 import type { LiveFact, Millis, PlanCheck, PlanCommand, PlanMetric, PlanNode, Revision } from '../plan.ts'
 
@@ -72,7 +73,10 @@ export function purposeText(node: PlanNode): string {
     case 'approval':
       return peopleText(operation.from)
     case 'analyse':
-      return operation.metrics.map(metricText).join(', ')
+      return [
+        ...operation.metrics.map(metricText),
+        ...(operation.score === undefined ? [] : [scoreText(operation.score)]),
+      ].join(', ')
     case 'start':
     case 'shift':
     case 'promote':
@@ -98,7 +102,14 @@ export const peopleText = (from: Readonly<Record<string, number>>): string =>
 export function metricText({ name, unit, expected }: PlanMetric): string {
   if (expected.kind === 'condition')
     return `${name} ${formatCondition({ condition: expected.condition, unit })}`
-  const { with: side, tolerance, direction } = expected
+  const { with: side, tolerance, direction, group, critical } = expected
   const worse = { increase: 'no higher', decrease: 'no lower', either: 'no further' }[direction]
-  return `${name}: ${worse} than the ${side} side by more than ${formatValue(tolerance, 'ratio')}`
+  const counts = group === undefined ? '' : ` (${group}${critical === undefined ? '' : ', critical'})`
+  return `${name}: ${worse} than the ${side} side by more than ${formatValue(tolerance, 'ratio')}${counts}`
+}
+
+/** `score of errors 60 and speed 40: 95 passes, below 75 fails` */
+export function scoreText({ weights, pass, marginal }: ScorePolicy): string {
+  const weighed = Object.entries(weights).map(([group, weight]) => `${group} ${Number(weight.toFixed(2))}`)
+  return `score of ${weighed.join(' and ')}: ${pass} passes, below ${marginal} fails`
 }

@@ -22,7 +22,7 @@ const measure = (
   measure: name,
   group,
   critical: false,
-  noData: 'hold',
+  gap: 'waits',
   verdict,
   reason: `${name} ${REASONS[verdict]}`,
   ...more,
@@ -32,12 +32,12 @@ const measure = (
 const three = (errors: Verdict, latency: Verdict, cpu: Verdict): readonly ScoredMeasure[] => [
   measure('errors', 'health', errors),
   measure('latency', 'speed', latency),
-  measure('cpu', 'speed', cpu, { noData: 'ignore' }),
+  measure('cpu', 'speed', cpu, { gap: 'left-out' }),
 ]
 
-const told = (measures: readonly ScoredMeasure[], ended = false): string => {
-  const { verdict, marginal, reason } = scoreOf(policy, measures, { ended })
-  return `${marginal ? 'marginal' : verdict}: ${reason}`
+const told = (measures: readonly ScoredMeasure[]): string => {
+  const { verdict, reason } = scoreOf(policy, measures)
+  return `${verdict}: ${reason}`
 }
 
 describe('while data may still come', () => {
@@ -91,9 +91,14 @@ describe('while data may still come', () => {
       'inconclusive: the score is between 87.5 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 50 and 100, since latency has no data, cpu holds',
     ],
     [
-      'a group that is not measured is waited for, also where its measures may have no data',
-      [measure('errors', 'health', 'pass'), measure('cpu', 'speed', 'unmeasured', { noData: 'ignore' })],
-      'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 0 and 100, since cpu has no data',
+      'a group that is not measured is waited for',
+      three('pass', 'unmeasured', 'unmeasured'),
+      'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 0 and 100, since latency has no data, cpu has no data and is left out',
+    ],
+    [
+      'unless nothing of it is',
+      [measure('errors', 'health', 'pass'), measure('cpu', 'speed', 'unmeasured', { gap: 'left-out' })],
+      'fail: nothing of the group speed could be measured: cpu has no data',
     ],
   ])('%s', (_, measures, expected) => expect(told(measures)).toEqual(expected))
 })
@@ -111,18 +116,15 @@ describe('when no data come any more', () => {
       'fail: nothing of the group speed could be measured: latency has no data',
     ],
     [
-      'also where all of it may have no data',
-      [measure('errors', 'health', 'pass'), measure('cpu', 'speed', 'unmeasured', { noData: 'ignore' })],
-      'fail: nothing of the group speed could be measured: cpu has no data',
-    ],
-    [
       'what is undecided stays so',
       three('inconclusive', 'pass', 'pass'),
       expect.stringMatching(
         /^inconclusive: the score is between 25 and 100, with 1 measure/,
       ) as unknown as string,
     ],
-  ])('%s', (_, measures, expected) => expect(told(measures, true)).toEqual(expected))
+  ])('%s', (_, measures, expected) =>
+    expect(told(measures.map(at => (at.gap === 'waits' ? { ...at, gap: 'bad' } : at)))).toEqual(expected),
+  )
 })
 
 describe('a critical measure', () => {
@@ -132,7 +134,7 @@ describe('a critical measure', () => {
   ]
 
   test('that fails fails it, whatever the score', () => {
-    expect(scoreOf(policy, among('fail'), { ended: false })).toMatchObject({
+    expect(scoreOf(policy, among('fail'))).toMatchObject({
       verdict: 'fail',
       least: 99,
       most: 99,
@@ -141,27 +143,26 @@ describe('a critical measure', () => {
   })
 
   test('that is undecided holds it', () => {
-    expect(scoreOf(policy, among('inconclusive'), { ended: false })).toMatchObject({
+    expect(scoreOf(policy, among('inconclusive'))).toMatchObject({
       verdict: 'inconclusive',
-      marginal: false,
       least: 99,
     })
   })
 
   test('without data holds it, and fails it at the end unless it may have none', () => {
-    expect(scoreOf(policy, among('unmeasured'), { ended: false }).verdict).toBe('inconclusive')
-    expect(scoreOf(policy, among('unmeasured'), { ended: true })).toMatchObject({
+    expect(scoreOf(policy, among('unmeasured')).verdict).toBe('inconclusive')
+    expect(scoreOf(policy, among('unmeasured', { gap: 'bad' }))).toMatchObject({
       verdict: 'fail',
       reason: 'errors has no data, which is critical',
     })
-    expect(scoreOf(policy, among('unmeasured', { noData: 'ignore' }), { ended: true }).verdict).toBe('pass')
+    expect(scoreOf(policy, among('unmeasured', { gap: 'left-out' })).verdict).toBe('pass')
   })
 })
 
 test('weights need not be round for a full score to be one', () => {
   const weights = { a: 0.1, b: 0.2, c: 0.7 }
   const measures = ['a', 'b', 'c'].map(group => measure(group, group, 'pass'))
-  expect(scoreOf({ weights, pass: 100, marginal: 100 }, measures, { ended: false })).toMatchObject({
+  expect(scoreOf({ weights, pass: 100, marginal: 100 }, measures)).toMatchObject({
     verdict: 'pass',
     least: 100,
   })
@@ -169,14 +170,12 @@ test('weights need not be round for a full score to be one', () => {
 
 test('only groups that are there count, by their weights among each other', () => {
   const measures = [measure('errors', 'health', 'pass')]
-  expect(scoreOf(policy, measures, { ended: false })).toMatchObject({
+  expect(scoreOf(policy, measures)).toMatchObject({
     verdict: 'pass',
     groups: [{ name: 'health', weight: 75, least: 100, most: 100 }],
   })
 })
 
 test('a group without a weight is refused', () => {
-  expect(() => scoreOf(policy, [measure('a', 'other', 'pass')], { ended: false })).toThrow(
-    'the group other has no weight',
-  )
+  expect(() => scoreOf(policy, [measure('a', 'other', 'pass')])).toThrow('the group other has no weight')
 })
