@@ -141,12 +141,12 @@ function endOf(watch: Watch): Done | null {
   const { attempt, operation, all } = watch
   const now = attempt.world.now()
   const guards = all.filter(series => !series.decides)
-  throwBreach(guards)
+  throwCertain(guards)
   if (!isTimeOver(watch, now) && !isDecided(watch)) return null
   watch.over ??= operation.until === null ? Math.min(now, watch.started + operation.duration) : now
   const waited = now - watch.over
   for (const series of all) series.close(waited >= operation.patience ? 1 : waited / operation.patience)
-  throwBreach(guards)
+  throwCertain(guards)
   const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
   const seen = requestsOf(all)
   if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
@@ -155,9 +155,12 @@ function endOf(watch: Watch): Done | null {
   throw tooFew(seen, operation)
 }
 
-function throwBreach(guards: readonly Series[]): void {
+/** What is certain already, and no pass. */
+function throwCertain(guards: readonly Series[]): void {
   const bad = guards.find(series => standingOf(series, 'so far') === 'fail')
   if (bad !== undefined) throw breach(bad)
+  const open = guards.find(series => series.isDecided() && standingOf(series, 'so far') !== 'pass')
+  if (open !== undefined) throw unanswered(open)
 }
 
 function isTimeOver({ attempt, operation, started }: Watch, now: number): boolean {

@@ -93,9 +93,10 @@ function conditioned(
     initialDelay: metric.delay,
     failureLimit: metric.failureLimit,
     consecutiveErrorLimit: metric.consecutiveErrorLimit,
-    inconclusiveLimit: Number.MAX_SAFE_INTEGER,
+    inconclusiveLimit: metric.inconclusiveLimit ?? 'half',
     minRequests: metric.minRequests,
     noData: metric.noData,
+    ...(metric.count !== undefined && { count: metric.count }),
   }
   let state: AnalysisState = beginAnalysis(started)
   const series: Series = {
@@ -110,7 +111,7 @@ function conditioned(
       state = advanceAnalysis(rule, state, needsOther(condition) ? withErrorOf(pair) : pair.measured)
       series.next = verdictOf(rule, state, { now: pair.measured.at }).next
     },
-    isDecided: () => verdictOf(rule, state, { now: state.lastAt ?? started }).verdict === 'fail',
+    isDecided: () => verdictOf(rule, state, { now: state.lastAt ?? started }).verdict !== 'running',
     heldText: () => heldText(state),
     close: () => {},
     judgement(at = 'so far') {

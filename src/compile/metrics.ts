@@ -29,6 +29,7 @@ import {
 import { type Beside, checkApart, isComparable } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
 import type { Lowering } from './lower.ts'
+import { checkOptions } from './metric-options.ts'
 import { lowerScore } from './score.ts'
 import { checkSound } from './sound.ts'
 import { parseDuration } from './units.ts'
@@ -123,7 +124,10 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
     consecutiveErrorLimit: model.consecutiveErrorLimit,
     minRequests: requestsOf(context, model) ?? requestsWanted(model, expected),
     noData: model.noData,
+    ...(model.inconclusiveLimit !== null && { inconclusiveLimit: model.inconclusiveLimit }),
+    ...(model.count !== null && { count: model.count }),
   }
+  checkOptions(context, model)
   checkMeasurable(context, metric, { model, watch })
   checkApart(context, metric, model.at)
   const limit = watch.openEnded === true ? null : watch.duration + patience

@@ -26,7 +26,12 @@ export function checkSound(context: CompileContext, metric: PlanMetric, { limit,
 /** As the engine judges it: the first measurement ends the first interval after the delay. */
 function ruleOf(metric: PlanMetric, limit: Millis | null): AnalysisRule {
   const { name, unit, interval, delay, failureLimit, consecutiveErrorLimit, minRequests, expected } = metric
-  const limits = { failureLimit, consecutiveErrorLimit, minRequests }
+  const { inconclusiveLimit, count } = metric
+  const limits = {
+    ...{ failureLimit, consecutiveErrorLimit, minRequests },
+    ...(inconclusiveLimit !== undefined && { inconclusiveLimit }),
+    ...(count !== undefined && { count }),
+  }
   const rule = { measure: name, unit, condition: conditionOf(expected), interval, ...limits }
   return { ...rule, initialDelay: delay + interval, ...(limit === null ? {} : { timeLimit: limit }) }
 }

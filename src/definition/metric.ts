@@ -31,6 +31,13 @@ export interface MeasureOptions {
   readonly failureLimit?: number
   /** So many errors in a row the source may answer with; 4 if left out. */
   readonly consecutiveErrorLimit?: number
+  /**
+   * So many measurements may have nothing to be compared with, where the other side has no data; one more is a failure. Left
+   * out: at the end there are no more of them than of others, and the last three are not all such.
+   */
+  readonly inconclusiveLimit?: number
+  /** It is measured so often and no more, and passes on no fewer; as often as there is time if left out. */
+  readonly count?: number
   /** No verdict before it rests on so many requests. */
   readonly minRequests?: Value<number>
   /** Another source than the environment's. */
@@ -102,6 +109,8 @@ const metricOf = (held: MeasureHeldModel, expected: MetricModel['expected'], her
     consecutiveErrorLimit: options.consecutiveErrorLimit ?? 4,
     minRequests: options.minRequests === undefined ? null : valueModel<number>(options.minRequests),
     noData: options.noData ?? 'hold',
+    inconclusiveLimit: options.inconclusiveLimit ?? null,
+    count: options.count ?? null,
     at: callSite(here as never),
   }
   return handle({}, written)

@@ -45,6 +45,10 @@ export interface MetricModel {
   readonly consecutiveErrorLimit: number
   readonly minRequests: Value<number> | null
   readonly noData: 'fail' | 'hold' | 'ignore'
+  /** null: what is usual of points that had nothing to be compared with. */
+  readonly inconclusiveLimit: number | null
+  /** null: as often as there is time. */
+  readonly count: number | null
   readonly at: CallSite
 }
 

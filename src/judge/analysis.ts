@@ -14,6 +14,8 @@
  *       share of requests, and between the least and the greatest for anything else.
  *  AN6. A breach that would end the analysis is not waited for once it is certain (pool.ts, PO2). One that would not
  *       end it takes all its requests: what is allowed to fail is so many whole points.
+ *  AN7. Points that had nothing to be compared with are no pass: at the end there are at most as many of them as the rule
+ *       allows, or, by `half`, as many as there are others, and not the last three.
  */
 import { ReleaseError } from '../errors.ts'
 import { type Expectation, type Judged, judgeMeasurement } from './condition.ts'
@@ -35,8 +37,8 @@ export interface AnalysisRule extends Expectation {
   readonly failureLimit?: number
   /** How many measurements may be errors in a row; one more is a failure. Left out: 4. */
   readonly consecutiveErrorLimit?: number
-  /** How many points may be inconclusive; one more makes the analysis so. Left out: 0. */
-  readonly inconclusiveLimit?: number
+  /** How many points may be inconclusive; one more makes the analysis so. `half`: told at its end only (AN7). Left out: 0. */
+  readonly inconclusiveLimit?: number | 'half'
   /** How many requests a point has to rest on. Left out: 0. */
   readonly minRequests?: number
   /** Left out: hold. */
@@ -83,6 +85,8 @@ export interface AnalysisState {
   readonly passes: number
   readonly failures: number
   readonly inconclusive: number
+  /** How many of the last points are inconclusive, in a row. */
+  readonly openInARow: number
   readonly missing: number
   readonly errors: number
   readonly consecutiveErrors: number
@@ -128,6 +132,7 @@ export const beginAnalysis = (started: number): AnalysisState => ({
   passes: 0,
   failures: 0,
   inconclusive: 0,
+  openInARow: 0,
   missing: 0,
   errors: 0,
   consecutiveErrors: 0,
@@ -237,7 +242,9 @@ const wouldEnd = (rule: AnalysisRule, { failures }: AnalysisState): boolean =>
 
 function withPoint(state: AnalysisState, judged: Judged, requests: number): AnalysisState {
   const { texts } = state
-  const point = { ...state, points: state.points + 1, requests: state.requests + requests, last: judged.kind }
+  const openInARow = judged.kind === 'inconclusive' ? state.openInARow + 1 : 0
+  const total = { points: state.points + 1, requests: state.requests + requests }
+  const point = { ...state, ...total, openInARow, last: judged.kind }
   switch (judged.kind) {
     case 'met':
       return { ...point, passes: state.passes + 1, texts: { ...texts, passed: judged.text } }
@@ -270,8 +277,14 @@ const isComplete = (rule: AnalysisRule, state: AnalysisState): boolean =>
 const isFailed = (rule: AnalysisRule, state: AnalysisState): boolean =>
   state.failures > (rule.failureLimit ?? 0) || state.consecutiveErrors > (rule.consecutiveErrorLimit ?? 4)
 
-const isUndecided = (rule: AnalysisRule, state: AnalysisState): boolean =>
-  state.inconclusive > (rule.inconclusiveLimit ?? 0)
+const isUndecided = ({ inconclusiveLimit = 0 }: AnalysisRule, state: AnalysisState): boolean =>
+  inconclusiveLimit !== 'half' && state.inconclusive > inconclusiveLimit
+
+/** More in a row than these are no accident. */
+const mostOpenInARow = 2
+
+const isMostlyOpen = ({ inconclusiveLimit }: AnalysisRule, state: AnalysisState): boolean =>
+  inconclusiveLimit === 'half' && (2 * state.inconclusive > state.points || state.openInARow > mostOpenInARow)
 
 const isDecided = (rule: AnalysisRule, state: AnalysisState): boolean =>
   isComplete(rule, state) || isFailed(rule, state) || isUndecided(rule, state)
@@ -319,6 +332,12 @@ function endOf(rule: AnalysisRule, state: AnalysisState, seen: End): End {
       verdict: 'fail',
       cause: 'no-data',
       reason: `${rule.measure} had no data when its time was over${state.points === 0 ? '' : `, after ${countOf(state.points, 'point')} that had`}`,
+    }
+  if (seen.verdict === 'pass' && isMostlyOpen(rule, state))
+    return {
+      verdict: 'inconclusive',
+      cause: 'inconclusive',
+      reason: `${state.texts.inconclusive ?? ''}${timesText(state.inconclusive, state.points)}`,
     }
   if (seen.verdict !== 'pass' || rule.count === undefined || isComplete(rule, state)) return seen
   return {

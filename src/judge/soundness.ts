@@ -34,7 +34,10 @@ function numbersOf(rule: AnalysisRule): Diagnostic[] {
     'minRequests',
   ] as const
   const wrong: readonly (readonly [string, number])[] = [
-    ...limits.flatMap(name => (isCount(rule[name] ?? 0) ? [] : [[name, rule[name] ?? 0] as const])),
+    ...limits.flatMap(name => {
+      const limit = rule[name] ?? 0
+      return limit === 'half' || isCount(limit) ? [] : [[name, limit] as const]
+    }),
     ...(rule.interval > 0 && Number.isFinite(rule.interval) ? [] : [['interval', rule.interval] as const]),
     ...(rule.count === undefined || (isCount(rule.count) && rule.count > 0)
       ? []
@@ -98,7 +101,7 @@ const thresholdHint = (unit: AnalysisRule['unit'], threshold: number): string =>
     : 'Give a threshold that can be met and can be missed.'
 
 function countsOf({ measure, count, failureLimit = 0 }: AnalysisRule): Diagnostic[] {
-  if (count === undefined || failureLimit + 1 <= count) return []
+  if (count === undefined || count < 1 || failureLimit + 1 <= count) return []
   return [
     error(
       'analysis-never-fails',

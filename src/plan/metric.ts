@@ -33,6 +33,13 @@ export interface PlanMetric {
   /** No verdict before it rests on so many requests. */
   readonly minRequests: number
   readonly noData: 'fail' | 'hold' | 'ignore'
+  /**
+   * So many measurements may have nothing to be compared with; one more is a failure. Left out: at the end no more than there
+   * are others, and not the last three.
+   */
+  readonly inconclusiveLimit?: number
+  /** It is measured so often and no more, and passes on no fewer. Left out: as often as there is time. */
+  readonly count?: number
 }
 
 export type PlanExpectation =

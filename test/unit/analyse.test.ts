@@ -313,6 +313,66 @@ describe('a comparison', () => {
   })
 })
 
+describe('beside the stable side', () => {
+  const beside = (more: Partial<PlanMetric> = {}): PlanMetric =>
+    errorRate({
+      expected: {
+        kind: 'condition',
+        condition: { kind: 'within', tolerance: 0.1, baseline: { kind: 'stable' }, direction: 'increase' },
+      },
+      ...more,
+    })
+  /** The stable side has data in these readings only. */
+  const there =
+    (...readings: readonly number[]): Watched['says'] =>
+    ({ target }, n) => ({ value: target.side === 'canary' || readings.includes(n) ? 0.01 : null })
+
+  test.each<[string, Watched, Pick<Seen, 'after' | 'code'>]>([
+    ['one that can be compared is no pass', { says: there(3) }, { after: 15, code: 'analysis-unanswered' }],
+    ['half of them are', { says: there(2, 4, 6, 8, 10) }, { after: 10, code: 'passed' }],
+    [
+      'but not with none in the end',
+      { says: there(1, 2, 3, 4, 5, 6, 7) },
+      { after: 15, code: 'analysis-unanswered' },
+    ],
+    ['which may still come', { says: there(1, 2, 3, 4, 5, 6, 7, 12) }, { after: 12, code: 'passed' }],
+    [
+      'one more than is allowed ends it',
+      { metrics: [beside({ inconclusiveLimit: 1 })], says: there(1, 2, 4, 5, 7) },
+      { after: 6, code: 'analysis-unanswered' },
+    ],
+    [
+      'as many as are allowed do not',
+      { metrics: [beside({ inconclusiveLimit: 5 })], says: there(1, 2, 4, 5, 7) },
+      { after: 10, code: 'passed' },
+    ],
+    [
+      'that it cannot be measured is an error',
+      {
+        says: ({ target }) => (target.side === 'canary' ? {} : { value: null, error: 'it does not answer' }),
+      },
+      { after: 3, code: 'analysis-failed' },
+    ],
+  ])('%s', async (_, watched, expected) => {
+    expect(await watch({ metrics: [beside()], ...watched })).toMatchObject(expected)
+  })
+})
+
+describe('so many measurements', () => {
+  test('and no more', async () => {
+    const says: Watched['says'] = (_, n) => ({ value: n > 3 ? 0.05 : 0 })
+    const seen = await watch({ metrics: [errorRate({ count: 3 })], says })
+    expect(seen).toMatchObject({ after: 10, code: 'passed', said: 'error rate held 3 times, 300 requests' })
+  })
+
+  test('and no fewer', async () => {
+    expect(await watch({ metrics: [errorRate({ count: 12 })] })).toMatchObject({ after: 12, code: 'passed' })
+    const seen = await watch({ metrics: [errorRate({ count: 20 })] })
+    expect(seen).toMatchObject({ after: 15, code: 'analysis-unanswered' })
+    expect(seen.said).toContain('error rate was measured 15 times, and 20 are asked for')
+  })
+})
+
 describe('an experiment', () => {
   const conversion: PlanMetric = errorRate({
     name: 'conversion',

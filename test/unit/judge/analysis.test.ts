@@ -345,6 +345,30 @@ describe('a comparison', () => {
       'pass: error rate 1% is at most 10% above the stable version (1%), in 1 of 2 points',
     ],
     [
+      'by half, more without than with',
+      { ...rule, inconclusiveLimit: 'half', count: 3 },
+      [{ value: 0.01 }, { value: 0.01 }, { value: 0.01, baseline: 0.01 }],
+      'inconclusive by inconclusive: error rate 1% has nothing to be compared with: its baseline has no data, in 2 of 3 points',
+    ],
+    [
+      'by half, as many without as with',
+      { ...rule, inconclusiveLimit: 'half', count: 4 },
+      [{ value: 0.01, baseline: 0.01 }, { value: 0.01 }, { value: 0.01, baseline: 0.01 }, { value: 0.01 }],
+      'pass: error rate 1% is at most 10% above the stable version (1%), in 2 of 4 points',
+    ],
+    [
+      'by half, the last three without',
+      { ...rule, inconclusiveLimit: 'half', count: 7 },
+      [...Array(4).fill({ value: 0.01, baseline: 0.01 }), ...Array(3).fill({ value: 0.01 })],
+      'inconclusive by inconclusive: error rate 1% has nothing to be compared with: its baseline has no data, in 3 of 7 points',
+    ],
+    [
+      'by half it still runs, however many are without',
+      { ...rule, inconclusiveLimit: 'half', count: 7 },
+      Array(5).fill({ value: 0.01 }),
+      'running (inconclusive): error rate 1% has nothing to be compared with: its baseline has no data; 5 of 7 points',
+    ],
+    [
       'pooled with its baseline',
       { ...rule, minRequests: 100, count: 1 },
       [
