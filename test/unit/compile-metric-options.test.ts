@@ -7,7 +7,6 @@ import {
   errorRate,
   latency,
   local,
-  type MeasureOptions,
   type Metric,
   release,
   service,
@@ -89,7 +88,7 @@ describe('what means nothing where it stands is a warning', () => {
   })
 
   test('nothing is said of the rest', () => {
-    const all: MeasureOptions = { interval: '5s', delay: '5s', consecutiveErrorLimit: 2, minRequests: 50 }
+    const all = { interval: '5s', delay: '5s', consecutiveErrorLimit: 2, minRequests: 50 } as const
     expect(
       said(watched(compare(latency('p95', { ...all, noData: 'fail' })), errorRate(all).below('1%'))),
     ).toBe('\n\n')
