@@ -11,12 +11,15 @@
  *  A2. A breach ends the analysis when it is measured, not when its time is over. What is compared as a whole is a breach at the
  *      latest when its time is over: only what nobody can tell yet is given patience.
  *  A3. It changes nothing: one that was cut off begins anew, and has its patience for what it cannot know any more.
+ *  A4. What counts to a score fails nothing by itself: the score is told when its time is over.
  */
 import { ReleaseError } from '../../src/errors.ts'
+import { spanText } from '../../src/judge/score.ts'
 import type { AnalyseOperation, Json, MeasureTarget, Millis, PlanMetric } from '../../src/plan/plan.ts'
-import type { Evidence } from '../../src/run/evidence.ts'
+import type { Evidence, EvidenceScore } from '../../src/run/evidence.ts'
 import { isEnded } from '../../src/run/state.ts'
 import type { Attempt, Done } from './operations.ts'
+import { failsAll, isScored, scoresOf, throwScore, unscored } from './scored.ts'
 import { advance, evidenceOf, openSeries, type Series, standingOf } from './series.ts'
 
 /** How often an analysis without an end of its own looks whether it is over: four times for each measurement, within these. */
@@ -26,7 +29,7 @@ export async function analyse(attempt: Attempt, operation: AnalyseOperation): Pr
   const { world, signal } = attempt
   const started = world.now()
   const all = await openAll(attempt, operation, started)
-  const watch: Watch = { attempt, operation, all, started, over: null, unserved: new Map() }
+  const watch: Watch = { attempt, operation, all, started, over: null, scores: [], unserved: new Map() }
   try {
     for (;;) {
       await lookForThem(watch, await measureDue(watch))
@@ -47,6 +50,8 @@ interface Watch {
   readonly started: number
   /** When it was first seen that its time is over. */
   over: number | null
+  /** What its comparisons have come to together; empty until its time is over, and where none is scored. */
+  scores: readonly EvidenceScore[]
   /** By target without requests: how often in a row nobody was found there who could have answered any. */
   readonly unserved: Map<MeasureTarget, number>
 }
@@ -141,18 +146,34 @@ function endOf(watch: Watch): Done | null {
   const { attempt, operation, all } = watch
   const now = attempt.world.now()
   const guards = all.filter(series => !series.decides)
-  throwCertain(guards)
+  const certain = guards.filter(failsAll)
+  throwCertain(certain)
   if (!isTimeOver(watch, now) && !isDecided(watch)) return null
   watch.over ??= operation.until === null ? Math.min(now, watch.started + operation.duration) : now
   const waited = now - watch.over
   for (const series of all) series.close(waited >= operation.patience ? 1 : waited / operation.patience)
-  throwCertain(guards)
-  const open = guards.filter(series => standingOf(series, 'ended') !== 'pass')
+  throwCertain(certain)
+  const open = guards.filter(series => !isScored(series) && standingOf(series, 'ended') !== 'pass')
+  const untold = score(watch, waited >= operation.patience)
   const seen = requestsOf(all)
-  if (open.length === 0 && seen >= operation.requests) return passed(watch, seen)
+  if (open.length === 0 && untold === null && seen >= operation.requests) return passed(watch, seen)
   if (waited < operation.patience) return null
   if (open[0] !== undefined) throw unanswered(open[0])
+  if (untold !== null) throw unscored(untold)
   throw tooFew(seen, operation)
+}
+
+/** Tells the scores; the first that cannot be told yet, or null. */
+function score(watch: Watch, isLast: boolean): EvidenceScore | null {
+  const { attempt, operation, all } = watch
+  if (operation.score === undefined) return null
+  const scores = scoresOf(operation.score, all, { isLast })
+  const log = attempt.world.log(attempt.task.work.key)
+  const known = new Set(watch.scores.map(({ reason }) => reason))
+  for (const { target, reason } of scores) if (!known.has(reason)) log.line(`${target.component}: ${reason}`)
+  watch.scores = scores
+  throwScore(scores)
+  return scores.find(({ verdict }) => verdict !== 'pass') ?? null
 }
 
 /** What is certain already, and no pass. */
@@ -187,9 +208,11 @@ const MOST_SAID = 3
 function passed(watch: Watch, requests: number): Done {
   const evidence = evidenceIn(watch)
   const counted = requests === 0 ? '' : `, ${requests} requests`
-  const said = watch.all.map(summaryOf)
+  const said = watch.all.filter(series => !isScored(series)).map(summaryOf)
+  const scored = watch.scores.map(score => `scored ${spanText(score)}`)
   const winner = watch.all.filter(({ decides }) => decides).map(wonText)[0] ?? ''
-  const texts = said.length > MOST_SAID ? `${said.length} measures held` : said.join(', ')
+  const held = said.length > MOST_SAID ? [`${said.length} measures held`] : said
+  const texts = [...held, ...scored].join(', ')
   const summary = `${winner}${texts}${counted}`
   return { value: evidence as unknown as Json, summary, warning: null, how: 'performed' }
 }
@@ -268,7 +291,7 @@ function timer(delay: Millis, then: () => void): () => void {
   return () => clearTimeout(handle)
 }
 
-function evidenceIn({ attempt, all, started }: Watch): Evidence {
+function evidenceIn({ attempt, all, started, scores }: Watch): Evidence {
   const decided = all.find(series => series.decides)
   const winner =
     decided === undefined ? undefined : standingOf(decided, 'ended') === 'pass' ? 'canary' : 'stable'
@@ -279,6 +302,7 @@ function evidenceIn({ attempt, all, started }: Watch): Evidence {
     requests: requestsOf(all),
     series: all.map(evidenceOf),
     ...(winner === undefined ? {} : { winner }),
+    ...(scores.length > 0 && { scores }),
   }
 }
 

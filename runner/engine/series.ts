@@ -12,6 +12,7 @@ import {
 import { formatCondition } from '../../src/judge/condition.ts'
 import { type Sight, WatchedComparison } from '../../src/judge/looks.ts'
 import { type Measurement, readingOf } from '../../src/judge/measurement.ts'
+import type { Gap } from '../../src/judge/score.ts'
 import { countOf } from '../../src/judge/unit.ts'
 import type { MeasureTarget, PlanExpectation, PlanMetric } from '../../src/plan/plan.ts'
 import { metricText } from '../../src/plan/render/wording.ts'
@@ -45,6 +46,8 @@ export interface Series {
   isDecided(): boolean
   /** Of what holds in a comparison, whether the canary is better, and not just no worse; left out: it is not compared. */
   isBetter?(): boolean
+  /** Of a comparison: what it means for a score that it is not measured, if it is not. */
+  gap?(): Gap
   /** How often it was as it has to be: `held 9 of 10 times`. */
   heldText(): string
   /** Its time is over, and so much of the patience, from 0 to 1. */
@@ -154,6 +157,8 @@ function comparison(
   const compared = new WatchedComparison({
     ...{ measure, unit, direction, effect, confidence, other },
     ...{ minRequests, consecutiveErrorLimit, noData, started, duration },
+    // What is critical fails all by itself, and is looked at as what has no group is.
+    counts: expected.group !== undefined && expected.critical === undefined,
   })
   const series: Series = {
     metric,
@@ -169,6 +174,7 @@ function comparison(
     },
     isDecided: () => compared.isDecided(),
     isBetter: () => compared.isBetter(),
+    gap: () => compared.gap,
     heldText: () => `held over ${countOf(compared.points, 'point')}`,
     close: waited => compared.close(waited),
     judgement: (at = 'so far') => compared.sight(at),

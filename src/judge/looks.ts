@@ -13,11 +13,14 @@
  *  LO2. What a look finds worse is a failure, also the look at the end. Only what that one left open waits for more points.
  *  LO3. What has passed at its end has; a look after it can only find it worse.
  *  LO4. What was not measured never passes.
+ *  LO5. What counts to a score is not looked at before its end: three quarters of the doubt are for that look. And what
+ *       cannot be measured is unmeasured there, not worse.
  */
 import type { NoData } from './analysis.ts'
 import { type Comparison, type ComparisonRule, compareSeries } from './compare.ts'
 import { type Measurement, readingOf, valuesOf } from './measurement.ts'
 import { type Pool, poolWith } from './pool.ts'
+import type { Gap } from './score.ts'
 import { countOf } from './unit.ts'
 
 /** What is compared, and what is made of measurements that say little. Times are in milliseconds. */
@@ -34,6 +37,8 @@ export interface LooksRule extends ComparisonRule {
   readonly started: number
   /** How long it is watched; looks before the end are spread over it. */
   readonly duration: number
+  /** It counts to a score when its time is over, and fails nothing by itself (LO5). */
+  readonly counts?: boolean
 }
 
 /** What is said of the measurements so far. */
@@ -45,7 +50,10 @@ export interface Sight {
 
 const EARLY = { looks: 3, share: 1 / 4 } as const
 const END = { looks: 1, share: 1 / 2 } as const
+const ONLY_END = { looks: 1, share: EARLY.share + END.share } as const
 const LATE = { looks: 4, share: 1 / 4 } as const
+
+const GAPS: Readonly<Record<NoData, Gap>> = { hold: 'waits', fail: 'bad', ignore: 'left-out' }
 
 const VERDICTS: Readonly<Record<Comparison['verdict'], Sight['verdict']>> = {
   pass: 'pass',
@@ -92,6 +100,11 @@ export class WatchedComparison {
     return valuesOf(this.#canary.points).length
   }
 
+  /** What it means for a score that it is not measured, if it is not. */
+  get gap(): Gap {
+    return this.#failed === null ? GAPS[this.#rule.noData] : 'bad'
+  }
+
   /** Takes what was measured at the same time on both sides; null: nobody is there to compare with. */
   take(canary: Measurement, other: Measurement | null): void {
     if (this.#failed !== null) return
@@ -115,7 +128,7 @@ export class WatchedComparison {
   }
 
   #fail(reason: string): void {
-    this.#failed = { verdict: 'fail', reason }
+    this.#failed = { verdict: this.#rule.counts === true ? 'unmeasured' : 'fail', reason }
   }
 
   #of(side: string): string {
@@ -147,7 +160,7 @@ export class WatchedComparison {
     const { started, duration } = this.#rule
     const all = EARLY.looks + 1
     const look = Math.floor(((at - started) * all) / Math.max(1, duration))
-    if (this.#end !== null || look <= this.#earlyLooks || look >= all) return
+    if (this.#rule.counts === true || this.#end !== null || look <= this.#earlyLooks || look >= all) return
     this.#earlyLooks = look
     this.#early = this.#compared(EARLY)
   }
@@ -160,7 +173,7 @@ export class WatchedComparison {
     if (this.#failed !== null) return
     const points = valuesOf(this.#canary.points).length + valuesOf(this.#other.points).length
     if (this.#end === null) {
-      this.#end = { sight: this.#compared(END), looks: 0, points }
+      this.#end = { sight: this.#comparedAtEnd(), looks: 0, points }
       return
     }
     const looks = Math.floor(waited * LATE.looks)
@@ -168,6 +181,10 @@ export class WatchedComparison {
     const sight = this.#compared(LATE)
     const isKept = this.#end.sight.verdict === 'pass' && sight.verdict !== 'fail'
     this.#end = { sight: isKept ? this.#end.sight : sight, looks, points }
+  }
+
+  #comparedAtEnd(): Sight {
+    return this.#compared(this.#rule.counts === true ? ONLY_END : END)
   }
 
   #compared({ looks, share }: { readonly looks: number; readonly share: number }): Sight {
@@ -195,7 +212,7 @@ export class WatchedComparison {
   sight(at: 'so far' | 'ended'): Sight {
     if (this.#failed !== null) return this.#failed
     if (this.#end === null && (at === 'so far' || this.#early.verdict === 'fail')) return this.#early
-    return this.#held(this.#end?.sight ?? this.#compared(END))
+    return this.#held(this.#end?.sight ?? this.#comparedAtEnd())
   }
 
   /** Whether it is surely better than the other side, by however little; where either way is worse, nobody is. */

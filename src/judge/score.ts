@@ -5,7 +5,8 @@
  * share of its measures that pass, and the whole is the groups' by their weights. What it lacks: there a group without
  * data scores 100, and nothing can be undecided.
  *
- *  SC1. A group of which nothing was measured fails the whole; it is never left out, whatever its weight.
+ *  SC1. A group of which nothing was measured fails the whole, or holds it as long as data may come; it is never left
+ *       out, whatever its weight.
  *  SC2. What is inconclusive counts as both: the score is a span. It passes if even the worst case does, it fails if
  *       even the best case does, and is inconclusive otherwise.
  *  SC3. A measure without data is undecided as long as data may come, and counts as bad after that, unless it says
@@ -144,8 +145,8 @@ function verdictOf(policy: ScorePolicy, judged: Judged): Pick<Score, 'verdict' |
   const told = `the score is ${spanText(span)}`
   const why = groupsText(groups)
   if (span.most < marginal) return { verdict: 'fail', reason: `${told}, and below ${marginal} fails: ${why}` }
-  if (span.least >= pass && !open.some(({ critical }) => critical))
-    return { verdict: 'pass', reason: `${told}, and ${pass} passes: ${why}` }
+  const isHeld = open.some(measure => measure.critical) || groups.some(({ members }) => isBlind(members))
+  if (span.least >= pass && !isHeld) return { verdict: 'pass', reason: `${told}, and ${pass} passes: ${why}` }
   const isMarginal = open.length === 0
   const how = isMarginal
     ? `which is marginal: ${pass} passes, and below ${marginal} fails`

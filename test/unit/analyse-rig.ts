@@ -87,15 +87,19 @@ export interface Seen {
   readonly evidence: Evidence
   /** Meters that were opened: `error-rate of canary`. */
   readonly meters: readonly string[]
+  /** The node's log. */
+  readonly lines: readonly string[]
 }
 
 export async function watch({ says, isWell, meanwhile = {}, ...operation }: Watched = {}): Promise<Seen> {
   const clock = new VirtualClock(START)
   const controller = new AbortController()
   const meters: string[] = []
+  const lines: string[] = []
   const attempt = attemptOf(clock, controller.signal, {
     metrics: metricsOf(clock, says, meters),
     platform: platformOf(isWell),
+    log: () => ({ line: text => lines.push(text), chunk: () => {} }),
   })
   const scene: Scene = {
     abort: () => controller.abort(),
@@ -112,7 +116,7 @@ export async function watch({ says, isWell, meanwhile = {}, ...operation }: Watc
     failed,
   )
   const seen = await inVirtualTime(clock, running)
-  return { ...seen, after: (clock.now() - START) / 1000, meters }
+  return { ...seen, after: (clock.now() - START) / 1000, meters, lines }
 }
 
 /** The node whose end ends a background. */
@@ -129,7 +133,7 @@ const plain: AnalyseOperation = {
   decides: null,
 }
 
-function failed(error: unknown): Omit<Seen, 'after' | 'meters'> {
+function failed(error: unknown): Omit<Seen, 'after' | 'meters' | 'lines'> {
   if (!(error instanceof ReleaseError)) throw error
   const { evidence } = error as ReleaseError & { evidence: Evidence }
   return { code: error.code, said: error.message, evidence }
@@ -179,7 +183,7 @@ function platformOf(isWell: (n: number) => boolean | null = () => true): World['
 function attemptOf(
   clock: VirtualClock,
   signal: AbortSignal,
-  { metrics, platform }: Pick<World, 'metrics' | 'platform'>,
+  { metrics, platform, log }: Pick<World, 'metrics' | 'platform' | 'log'>,
 ): Attempt {
   const plan = planOf({
     concurrency: 1,
@@ -195,7 +199,7 @@ function attemptOf(
     after: (delay, callback) => clock.after(delay, callback),
     metrics,
     platform,
-    log: () => ({ line: () => {}, chunk: () => {} }),
+    log,
   }
   const task: Partial<Attempt['task']> = { state, work, attempt: 1, recover: false }
   return { task: task as Attempt['task'], world: world as World, signal, over: signal }

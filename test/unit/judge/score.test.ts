@@ -35,8 +35,8 @@ const three = (errors: Verdict, latency: Verdict, cpu: Verdict): readonly Scored
   measure('cpu', 'speed', cpu, { gap: 'left-out' }),
 ]
 
-const told = (measures: readonly ScoredMeasure[]): string => {
-  const { verdict, reason } = scoreOf(policy, measures)
+const told = (measures: readonly ScoredMeasure[], pass = policy.pass): string => {
+  const { verdict, reason } = scoreOf({ ...policy, pass }, measures)
   return `${verdict}: ${reason}`
 }
 
@@ -166,6 +166,13 @@ test('weights need not be round for a full score to be one', () => {
     verdict: 'pass',
     least: 100,
   })
+})
+
+test('a group that is not measured is waited for also where it is too light to matter', () => {
+  const measures = [measure('errors', 'health', 'pass'), measure('load', 'speed', 'unmeasured')]
+  expect(told(measures, 75)).toBe(
+    'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 0 and 100, since load has no data',
+  )
 })
 
 test('only groups that are there count, by their weights among each other', () => {
