@@ -38,11 +38,17 @@ export interface JudgedTrigger {
 export class Readings {
   readonly target: Guarded
   readonly #place: PlanGuardPlace
+  readonly #interval: number
   readonly #series: ReadonlyMap<string, Series>
 
-  private constructor(target: Guarded, place: PlanGuardPlace, series: ReadonlyMap<string, Series>) {
+  private constructor(
+    target: Guarded,
+    place: PlanGuardPlace,
+    { interval, series }: { readonly interval: number; readonly series: ReadonlyMap<string, Series> },
+  ) {
     this.target = target
     this.#place = place
+    this.#interval = interval
     this.#series = series
   }
 
@@ -71,7 +77,7 @@ export class Readings {
         return [key, { reading, meter, judged: judged.has(key), points: [] }]
       }),
     )
-    return new Readings(target, place, new Map(opened))
+    return new Readings(target, place, { interval: guard.interval, series: new Map(opened) })
   }
 
   /** Measures everything once. Rejects only for an abort. */
@@ -110,7 +116,7 @@ export class Readings {
       return {
         target: this.target,
         trigger,
-        judgement: judgeWindow(asJudged(trigger), points, moment),
+        judgement: judgeWindow(asJudged(trigger), points, { ...moment, interval: this.#interval }),
         points,
       }
     })

@@ -15,6 +15,7 @@ import type { Condition } from '../judge/condition.ts'
 import type { Window } from '../judge/window.ts'
 import {
   type Millis,
+  type PlanExpectation,
   type PlanGuard,
   type PlanGuardPlace,
   type PlanReading,
@@ -163,10 +164,19 @@ function lowerTrigger(
     condition,
     window,
     noData,
-    minRequests: requestsOf(context, metric) ?? requestsWanted(metric, expected),
+    minRequests: requestsOf(context, metric) ?? requestsToFire(metric, expected),
   }
   checkMeasurable(context, trigger, { model: metric, watch: { environment } })
   return trigger
+}
+
+/** More are enough for any quantile. */
+const ENOUGH_REQUESTS = 100
+
+/** Of latency, so many that one slow answer alone does not reach the quantile. A quotient is not exact. */
+function requestsToFire(metric: MetricModel, expected: PlanExpectation): number {
+  if (metric.measure.kind !== 'latency') return requestsWanted(metric, expected)
+  return Math.min(ENOUGH_REQUESTS, Math.ceil(1 / (1 - metric.measure.quantile) - 1e-6))
 }
 
 const OPPOSITE = { below: 'at-least', 'at-most': 'above', above: 'at-most', 'at-least': 'below' } as const

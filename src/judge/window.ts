@@ -3,12 +3,14 @@
  *
  *     periods   time from the start is cut into periods, each judged as a whole: M of the last N breach
  *     breaches  so many measurements breach within a span of time that slides
- *     lasting   every measurement breaches, for so long without a break
+ *     lasting   every measurement breaches, for so long without a break, and that long is measured
  *
  *  WI1. A trigger fires on what was measured, never on what was not: a gap breaches only where `noData` is `fail`.
  *  WI2. It fires at the first moment at which its rule holds, whether or not anybody looked then.
  *  WI3. After it has fired it stays still until its cooldown is over, and what was measured before that is forgotten.
  *  WI4. A mean of measurements that say on how many requests they rest is weighted by these: exact for a share of requests.
+ *  WI5. What lasts is the time between measurements that breach one after the other. What lies around a gap is not counted, and
+ *       a gap of more than two rounds ends it: two slow answers of one night are no slow night.
  */
 
 import type { NoData } from './analysis.ts'
@@ -49,6 +51,8 @@ export interface WindowMoment {
   /** When the watch began: periods are counted from here. */
   readonly started: number
   readonly now: number
+  /** From one round of measurements to the next, in milliseconds. */
+  readonly interval: number
   /** When it last fired; left out: never. */
   readonly firedAt?: number
 }
@@ -70,7 +74,7 @@ export interface WindowJudgement {
 export function judgeWindow(
   trigger: Trigger,
   measurements: readonly Measurement[],
-  { started, now, firedAt }: WindowMoment,
+  { started, now, interval, firedAt }: WindowMoment,
 ): WindowJudgement {
   const { cooldown = 0, window } = trigger
   const from = firedAt === undefined ? started : Math.max(started, firedAt + cooldown)
@@ -82,14 +86,7 @@ export function judgeWindow(
     window.kind === 'periods'
       ? periodsOf(trigger, window, seen, { from, now })
       : seen.map(measurement => pointOf(trigger, measurement))
-  return told(
-    trigger,
-    needed,
-    countBreaches(
-      window,
-      points.filter(point => point.kind !== 'unknown'),
-    ),
-  )
+  return told(trigger, needed, countBreaches(window, points, interval))
 }
 
 /** A period or a measurement, judged; `at` is when that was known. */
@@ -107,9 +104,10 @@ interface Tally {
   readonly last: Point | null
 }
 
-function countBreaches(window: Window, points: readonly Point[]): Tally {
+function countBreaches(window: Window, all: readonly Point[], interval: number): Tally {
+  const points = all.filter(({ kind }) => kind !== 'unknown')
   const last = points.at(-1) ?? null
-  const counts = window.kind === 'lasting' ? lastingOf(points) : slidingOf(window, points)
+  const counts = window.kind === 'lasting' ? lastingOf(all, interval) : slidingOf(window, points)
   const needed = window.kind === 'lasting' ? window.duration : window.breaches
   const first = points.findIndex((point, index) => point.kind === 'breached' && counts[index]! >= needed)
   return {
@@ -119,13 +117,28 @@ function countBreaches(window: Window, points: readonly Point[]): Tally {
   }
 }
 
-/** For each point, how long every one up to it has breached. */
-function lastingOf(points: readonly Point[]): readonly number[] {
-  let since: number | null = null
-  return points.map(({ at, kind }) => {
-    since = kind === 'breached' ? (since ?? at) : null
-    return since === null ? 0 : at - since
-  })
+/** Measurements that lie further apart, in intervals, say nothing together: two rounds may be missing, and none is exact. */
+const REACH = 3.5
+
+/** For each point that says something, how long every one up to it has breached (WI5). */
+function lastingOf(all: readonly Point[], interval: number): readonly number[] {
+  let lasted = 0
+  let before: Point | null = null
+  let isGap = false
+  const counts: number[] = []
+  for (const point of all) {
+    if (point.kind === 'unknown') {
+      isGap = true
+      continue
+    }
+    const apart = before?.kind === 'breached' && point.kind === 'breached' ? point.at - before.at : Infinity
+    if (apart > REACH * interval) lasted = 0
+    else if (!isGap) lasted += apart
+    counts.push(lasted)
+    before = point
+    isGap = false
+  }
+  return counts
 }
 
 /** For each point, how many breaches the window that ends with it holds. */

@@ -87,6 +87,19 @@ describe('lowered', () => {
     ])
   })
 
+  it('latency counts on so many requests that one slow answer is not the quantile', () => {
+    const bad = [
+      latency('p50').above('1s'),
+      latency('p95').above('2s'),
+      latency('p99.9').above('3s'),
+      latency('p95', { minRequests: 5 }).above('4s'),
+    ]
+    const plan = planOf(
+      both.guard({ for: '1h', triggers: bad.map(each => trigger(each, { lasting: '15m' })) }),
+    )
+    expect(plan.guard!.places[0]!.triggers.map(({ minRequests }) => minRequests)).toEqual([2, 20, 100, 5])
+  })
+
   it('where nothing is protected, the environment that is deployed to last', () => {
     const plan = planOf(base.guard({ for: '1h', triggers }))
     expect(plan.guard!.places.map(({ environment }) => environment)).toEqual(['staging'])

@@ -60,7 +60,7 @@ describe('periods that rest on requests', () => {
     judgeWindow(
       trigger,
       rows.map(([time, value, requests]) => ({ at: time, value, requests })),
-      { started: 0, now },
+      { started: 0, now, interval: every },
     ).verdict
 
   it('are weighted by them: one bad answer among few does not outweigh a thousand good ones', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { NoData } from '../../../src/judge/analysis.ts'
 import type { Measurement } from '../../../src/judge/measurement.ts'
 import { judgeWindow, type Trigger } from '../../../src/judge/window.ts'
 import { seeded } from './seeded.ts'
@@ -38,6 +39,7 @@ function judged(
   const { verdict, at, breaches, needed, reason } = judgeWindow(trigger, series(values), {
     started,
     now,
+    interval: minute,
     ...fired,
   })
   const when = at === null ? '' : ` at ${(at - started) / minute}`
@@ -141,9 +143,19 @@ describe('lasting', () => {
     ],
     ['broken', [2_500, 2_500, 100, 2_500], 'breaching 0/120000: response time 2.5s is not below 2s'],
     [
-      'a gap does not break it',
+      'a short gap does not break it, and does not count',
+      [2_500, 2_500, null, null, 2_500, 2_500],
+      'fired 120000/120000 at 5: response time 2.5s is not below 2s, for 2m',
+    ],
+    [
+      'two that are bad, with nothing measured in between, are no time',
       [2_500, null, null, 2_500],
-      'fired 180000/120000 at 3: response time 2.5s is not below 2s, for 2m',
+      'breaching 0/120000: response time 2.5s is not below 2s',
+    ],
+    [
+      'a long gap breaks it',
+      [2_500, 2_500, null, null, null, 2_500, 2_500],
+      'breaching 60000/120000: response time 2.5s is not below 2s',
     ],
     [
       'a gap does not make it',
@@ -151,6 +163,23 @@ describe('lasting', () => {
       'breaching 0/120000: response time 2.5s is not below 2s',
     ],
   ])('%s', (_, values, expected) => expect(judged(lasting, values)).toBe(expected))
+
+  test('rounds that nobody measured are a gap as well', () => {
+    const night = [0, 16].map(at => ({ at: started + at * minute, value: 2_500 }))
+    const { verdict, breaches } = judgeWindow(lasting, night, {
+      started,
+      now: started + 20 * minute,
+      interval: minute,
+    })
+    expect({ verdict, breaches }).toEqual({ verdict: 'breaching', breaches: 0 })
+  })
+
+  test.each<[NoData, string]>([
+    ['fail', 'fired 120000/120000 at 2: response time has no data, for 2m'],
+    ['ignore', 'quiet 0/120000: response time has no data'],
+  ])('a gap where no data are to %s', (noData, expected) => {
+    expect(judged({ ...lasting, noData }, [2_500, null, null, null])).toBe(expected)
+  })
 })
 
 describe('cooldown', () => {
@@ -175,12 +204,12 @@ test('it fires at the same moment however often it is looked at', () => {
     for (const trigger of [responseTime, burst, lasting, serverErrors]) {
       const all = series(values)
       const looked = all.map((_, index) =>
-        judgeWindow(trigger, all.slice(0, index + 1), { started, now: all[index]!.at }),
+        judgeWindow(trigger, all.slice(0, index + 1), { started, now: all[index]!.at, interval: minute }),
       )
       const first = looked.find(({ verdict }) => verdict === 'fired')
       if (first === undefined) continue
       fired += 1
-      expect(judgeWindow(trigger, all, { started, now: all.at(-1)!.at })).toEqual(first)
+      expect(judgeWindow(trigger, all, { started, now: all.at(-1)!.at, interval: minute })).toEqual(first)
     }
   }
   expect(fired).toBeGreaterThan(300)
