@@ -25,6 +25,7 @@ import {
 import type { ResolvedRelease } from './compile.ts'
 import type { CompileContext } from './context.ts'
 import type { Lowering } from './lower.ts'
+import { checkTriggerOptions } from './metric-options.ts'
 import {
   checkMeasurable,
   lowerExpectation,
@@ -166,6 +167,7 @@ function lowerTrigger(
     noData,
     minRequests: requestsOf(context, metric) ?? requestsToFire(metric, expected),
   }
+  checkTriggerOptions(context, metric, model.at)
   checkMeasurable(context, trigger, { model: metric, watch: { environment } })
   return trigger
 }

@@ -27,11 +27,15 @@ function warn(context: CompileContext, model: MetricModel, { options, where, hin
   context.report({
     code: 'option-without-effect',
     severity: 'warning',
-    message: `${model.name} is given ${given.join(' and ')}, which ${given.length === 1 ? 'means' : 'mean'} nothing in ${where}`,
+    message: `${model.name} is given ${listed(given)}, which ${given.length === 1 ? 'means' : 'mean'} nothing in ${where}`,
     hint,
     at,
   })
 }
+
+/** `interval, delay and count` */
+const listed = (names: readonly string[]): string =>
+  names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
 /** Of a metric in an analysis. */
 export function checkOptions(context: CompileContext, model: MetricModel): void {
@@ -40,7 +44,7 @@ export function checkOptions(context: CompileContext, model: MetricModel): void 
     warn(context, model, {
       options: ['failureLimit', 'inconclusiveLimit', 'count'],
       where: 'a comparison, which judges all measurements together',
-      hint: 'Leave it out; how much worse and how certain it may be is said by tolerance and confidence.',
+      hint: 'Leave them out; how much worse and how certain it may be is said by tolerance and confidence.',
       at,
     })
   else if (expected.kind !== 'within' || expected.of !== 'stable')
@@ -57,6 +61,6 @@ export const checkTriggerOptions = (context: CompileContext, model: MetricModel,
   warn(context, model, {
     options: ['interval', 'delay', 'failureLimit', 'inconclusiveLimit', 'count'],
     where: 'a trigger',
-    hint: "Leave it out: a guard measures `every` so often, and the trigger's period, breaches, within or lasting say how bad it may get.",
+    hint: "Leave them out: a guard measures `every` so often, and the trigger's period, breaches, within or lasting say how bad it may get.",
     at,
   })

@@ -163,6 +163,16 @@ describe('refused', () => {
     `)
   })
 
+  it('what a measure is given that a guard has no use for, as a warning', () => {
+    const metric = errorRate({ interval: '10s', delay: '1m', failureLimit: 2, count: 3 }).above('5%')
+    const guarded = both.guard({ for: '1h', triggers: [trigger(metric, { lasting: '5m' })] })
+    expect(compileIt(guarded).plan).not.toBeNull()
+    expect(said(guarded)).toMatchInlineSnapshot(`
+      "warning[option-without-effect] at trigger on error rate: error rate is given interval, delay, failureLimit and count, which mean nothing in a trigger
+        help: Leave them out: a guard measures \`every\` so often, and the trigger's period, breaches, within or lasting say how bad it may get."
+    `)
+  })
+
   it('nothing to watch, nothing to look for, and an order of what takes nothing back', () => {
     const empty = release('empty', { version: '1.0.0' }).stage('s', s => s.gate('g', () => true))
     expect(

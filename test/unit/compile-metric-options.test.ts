@@ -80,7 +80,7 @@ describe('what means nothing where it stands is a warning', () => {
     ).toMatchInlineSnapshot(`
       "
       warning[option-without-effect] at metric latency p95: latency p95 is given failureLimit and count, which mean nothing in a comparison, which judges all measurements together
-        help: Leave it out; how much worse and how certain it may be is said by tolerance and confidence.
+        help: Leave them out; how much worse and how certain it may be is said by tolerance and confidence.
       warning[option-without-effect] at metric error rate: error rate is given inconclusiveLimit, which means nothing in a condition that always has its mark
         help: Leave it out; it is for what is compared with another side, as in .within('10%').of('stable').
       "
