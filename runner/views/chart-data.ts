@@ -254,7 +254,8 @@ function thresholdsOf(own: readonly Seen[]): Chart['thresholds'] {
 function verdictMoments(seen: readonly Seen[]): readonly ChartMoment[] {
   const byAnalysis = Map.groupBy(seen, ({ analysis }) => analysis)
   return [...byAnalysis].map(([analysis, own]): ChartMoment => {
-    const broken = own.find(({ measure }) => measure.verdict === 'fail')?.measure
+    const score = analysis.scores?.find(({ verdict }) => verdict !== 'pass')
+    const broken = score ?? own.find(({ measure }) => measure.verdict === 'fail')?.measure
     const at = analysis.finishedAt
     if (analysis.passed)
       return { at, kind: 'pass', label: '✓', text: `${analysis.title}: ${analysisText(analysis)}` }

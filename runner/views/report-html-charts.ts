@@ -31,13 +31,14 @@ ${groups.map(groupText)}`
 
 function groupText({ name, weights, parts, moments, analyses }: ChartGroup): Markup {
   const measured = analyses.map(({ measure }) => measure)
+  const scores = [...new Set(analyses.map(({ analysis }) => analysis))].flatMap(({ scores = [] }) => scores)
   return html`<section><h3>${name}</h3>
 ${weights === null ? null : html`<div class="charts">${figure(weights, null)}</div>`}
 ${parts.map(
   part => html`<h4>${part.name}</h4><div class="charts">${part.charts.map(chart => figure(chart.chart, pointsTable(chart)))}</div>
 `,
 )}
-${measured.length === 0 ? null : html`<details open><summary>What was measured, and what it had to be</summary>${measuresTable(name, measured)}</details>`}
+${measured.length === 0 ? null : html`<details open><summary>What was measured, and what it had to be</summary>${measuresTable(name, measured)}${scores.map(score => html`<p>${targetText(score)}: ${score.reason}.</p>`)}</details>`}
 <details><summary>Every decision</summary>${decisionsTable(name, moments, zeroOf(weights, parts))}</details></section>
 `
 }

@@ -179,7 +179,8 @@ function measuredSection({ analyses }: Report): string {
     ])
     const head = `### ${text(analysis.title)}: ${analysisText(analysis)}`
     const columns = ['Of', 'Metric', 'Expected', 'Last', 'Requests', 'Verdict']
-    return rows.length === 0 ? head : `${head}\n\n${table(columns, rows)}`
+    const scores = (analysis.scores ?? []).map(score => `${text(targetText(score))}: ${text(score.reason)}.`)
+    return [head, ...(rows.length === 0 ? [] : [table(columns, rows)]), ...scores].join('\n\n')
   })
   return section('Measurements', parts.join('\n\n'))
 }

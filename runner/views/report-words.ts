@@ -3,6 +3,7 @@
  *
  * Boundary: pure, and unescaped: who writes Markdown or HTML escapes it for that.
  */
+import { spanText } from '../../src/judge/score.ts'
 import { formatValue } from '../../src/judge/unit.ts'
 import type {
   Report,
@@ -63,18 +64,20 @@ export const nodeNotes = ({ warning, summary }: ReportNode): string =>
   [warning, summary === warning ? null : summary].filter(note => note !== null).join('; ')
 
 /** `passed in 2.0 s on 420 requests; the canary side is kept` */
-export function analysisText({ passed, startedAt, finishedAt, requests, winner }: ReportAnalysis): string {
+export function analysisText(analysis: ReportAnalysis): string {
+  const { passed, startedAt, finishedAt, requests, winner, scores = [] } = analysis
   const took = renderDuration(finishedAt - startedAt)
   const counted = requests === 0 ? '' : ` on ${countedRequests(requests)}`
   const won = winner === undefined ? '' : `; the ${winner} side is kept`
-  return `${passed ? 'passed' : 'failed'} in ${took}${counted}${won}`
+  const scored = scores.map(score => `; scored ${spanText(score)}`).join('')
+  return `${passed ? 'passed' : 'failed'} in ${took}${counted}${won}${scored}`
 }
 
 export const countedRequests = (requests: number): string =>
   `${requests} ${requests === 1 ? 'request' : 'requests'}`
 
 /** `payment-service 3.0.0, canary` */
-export const targetText = ({ target }: ReportMeasure): string =>
+export const targetText = ({ target }: Pick<ReportMeasure, 'target'>): string =>
   `${target.component} ${target.version}, ${target.side === 'all' ? 'all requests' : target.side}`
 
 /** The value with its unit; `–`: there is none. */

@@ -126,6 +126,33 @@ describe('what was measured', () => {
     expect(sharesOf(buildReport({ ...plan, nodes }, won), 'back')).toMatch(/100% promoted 0%$/)
   })
 
+  test('comparisons that count together are said with their score, and what it came to', () => {
+    const { plan, events } = runs.breached
+    const { node: key } = reportOf(runs.breached).analyses[0]!
+    const failed = reportOf(runs.breached).cause!.node
+    const score = (verdict: string, least: number) => ({
+      target: { ...place, side: 'canary', version: '2.0.0' },
+      ...{ verdict, least, most: least, groups: [], reason: `the score is ${least} (${verdict})` },
+    })
+    const scored = events.map(event => {
+      if (event.type === 'node-succeeded' && event.node === key)
+        return { ...event, value: { ...(event.value as object), scores: [score('pass', 100)] } }
+      if (event.type === 'node-failed' && event.node === failed)
+        return { ...event, evidence: { ...(event.evidence as object), scores: [score('fail', 40)] } }
+      return event
+    }) as RunEvent[]
+    const report = buildReport(plan, scored)
+    expect(report.analyses.flatMap(({ scores = [] }) => scores.map(({ least }) => least))).toEqual([100, 40])
+    const [lockstep] = chartGroups(report)
+    expect(lockstep!.moments.find(({ kind }) => kind === 'breach')!.text).toContain('the score is 40 (fail)')
+    const markdown = renderReportMarkdown(report)
+    for (const said of [/passed in .*; scored 100$/m, /failed in .*; scored 40$/m])
+      expect(markdown).toMatch(said)
+    const text = 'back 2.0.0, canary: the score is 40 (fail).'
+    expect(markdown).toContain(text)
+    expect(pageOf({ plan, events: scored })).toContain(`<p>${text}</p>`)
+  })
+
   test('requests of a series that lost points to its length are not guessed', () => {
     const { plan, events } = runs.passed
     const long = events.map(event => {
