@@ -12,17 +12,17 @@ export const simulate: Command = {
   name: 'simulate',
   usage: '[FILE]',
   summary:
-    'Runs the plan in virtual time, fails every node in every way and kills the runner at every write: proves that each case ends as its policy promises, or names the hole.',
+    'Runs the plan in virtual time, fails every node in every way and kills the runner at every write, also of what is taken back: proves that each case ends as its policy promises, or names the hole.',
   example: 'release simulate releases/phoenix.ts',
   options: {
     ...PLAN_OPTIONS,
     seeds: { value: 'N', help: 'orders of events tried for each case (1)' },
-    most: { value: 'N', help: 'kills of the runner at the most; beyond, a sample (2000)' },
+    most: { value: 'N', help: 'kills of the runner at the most; beyond, a sample (1000)' },
   },
   takes: [0, 1],
   run: async (invocation, io) => {
     const seeds = readCount(invocation, 'seeds') ?? 1
-    const most = readCount(invocation, 'most') ?? 2000
+    const most = readCount(invocation, 'most') ?? 1000
     const request = await planRequest(invocation, io)
     const { project } = request
     const { plan } = await requirePlan(request)

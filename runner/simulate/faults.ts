@@ -49,10 +49,11 @@ export const faultsOf = (plan: Plan): readonly Fault[] =>
       .map(kind => ({ node: node.key, kind, undo: false })),
   )
 
-/** Nodes whose undoing can fail. */
+/** Nodes whose undoing can fail. A `verify` changes nothing where as many instances run as are asked for. */
 export const undoFaultsOf = (plan: Plan): readonly Fault[] =>
   plan.nodes
     .filter(({ undo }) => undo.kind !== 'nothing' && undo.kind !== 'irreversible')
+    .filter(({ operation }) => operation.kind !== 'verify')
     .map(node => ({ node: node.key, kind: 'fails' as const, undo: true }))
 
 function kindsOf(operation: Operation): readonly FaultKind[] {

@@ -2,7 +2,8 @@
  * A simulation for people: how long, when what, how much was tried, and every hole with the line that has it.
  */
 import type { Plan } from '../../src/plan/plan.ts'
-import type { FoundHole, Simulation } from '../simulate/simulate.ts'
+import type { Simulation } from '../simulate/simulate.ts'
+import type { FoundHole } from '../simulate/study.ts'
 import { type Painter, padEnd, plain } from './terminal-text.ts'
 import { renderDuration } from './time-text.ts'
 
@@ -92,7 +93,7 @@ function timeline(simulation: Simulation, { plan, paint }: SimulationTextOptions
 }
 
 /** All together, and of each kind how much of it. */
-function coverage({ covered, byKind }: Simulation): readonly string[] {
+function coverage({ covered, byKind, unreached }: Simulation): readonly string[] {
   const seeds = covered.seeds === 1 ? '' : `, each in ${covered.seeds} orders`
   const whole = `All ${covered.of} cases were tried${seeds}:`
   const part = `${covered.cases} of ${covered.of} cases were tried${seeds}; of the kills a sample (--most):`
@@ -101,6 +102,7 @@ function coverage({ covered, byKind }: Simulation): readonly string[] {
   return [
     isWhole(covered) ? whole : part,
     ...KINDS.map(([, words], index) => `  ${counts[index]!.padStart(width)}  ${words}`),
+    ...unreachedLines(unreached),
   ]
 }
 
@@ -108,7 +110,18 @@ const KINDS: readonly (readonly [kind: keyof Simulation['byKind'], words: string
   ['faults', 'ways in which a node can fail'],
   ['undoFaults', 'in which taking back what was done can'],
   ['kills', 'kills of the runner, before and after each write'],
+  ['killsAfterFaults', 'the same once something fails: while it is tried again, contained, taken back'],
 ]
+
+/** What is never taken back may be so on purpose: the policy of its stage, or what comes after it and freezes it. */
+function unreachedLines(unreached: readonly string[]): readonly string[] {
+  if (unreached.length === 0) return []
+  const named = unreached.slice(0, MOST_NAMED).map(plain).join(', ')
+  const more = unreached.length > MOST_NAMED ? ` and ${unreached.length - MOST_NAMED} more` : ''
+  return [`  no failure that was tried takes back ${named}${more}`]
+}
+
+const MOST_NAMED = 3
 
 const isWhole = ({ cases, of }: Simulation['covered']): boolean => cases === of
 

@@ -123,12 +123,12 @@ describe('help', () => {
 
       release simulate [FILE]
 
-      Runs the plan in virtual time, fails every node in every way and kills the runner at every write: proves that each case ends as its policy promises, or names the hole.
+      Runs the plan in virtual time, fails every node in every way and kills the runner at every write, also of what is taken back: proves that each case ends as its policy promises, or names the hole.
 
         --param NAME=VALUE  a value for one of the params (may be given more than once)
         --concurrency N     how many effects may be in flight at once (what the definition says, else 8)
         --seeds N           orders of events tried for each case (1)
-        --most N            kills of the runner at the most; beyond, a sample (2000)
+        --most N            kills of the runner at the most; beyond, a sample (1000)
         --json              print JSON on stdout, and nothing else there
         --state DIR         where runs are kept (.release beside the package.json above the definition)
         --no-color          no colour, as with NO_COLOR

@@ -2,6 +2,7 @@
  * What a simulation proves and what it refutes, on definitions that are small enough to know the answer.
  */
 import { expect, test } from 'vitest'
+import { judgeCase } from '../../runner/simulate/judge-case.ts'
 import { simulate } from '../../runner/simulate/simulate.ts'
 import { simulateCase } from '../../runner/simulate/simulate-case.ts'
 import {
@@ -29,9 +30,9 @@ const shop = () => release('shop', { version: '2.0.0', components: [db, api, mai
 const OLD: LiveFact = { version: '1.0.0', digest: 'a'.repeat(64) }
 const live = { prod: { db: OLD, api: OLD, mail: OLD } }
 
-async function holesOf(plan: Plan, seeds = 2): Promise<readonly string[]> {
-  const result = await simulate({ plan, duration: () => 1000, seeds, most: 5000 })
-  expect(result.covered.cases).toBe(result.covered.of)
+async function holesOf(plan: Plan): Promise<readonly string[]> {
+  const result = await simulate({ plan, duration: () => 1000, seeds: 2, most: 40 })
+  expect(result.byKind.faults.tried).toBe(result.byKind.faults.of)
   return result.holes.map(({ kind, node }) => `${kind} ${node}`)
 }
 
@@ -200,7 +201,7 @@ test('a migration that nothing can undo, before a canary, is left to the old ver
       .stage('prod', s => s.deploy([db], { to: prod, with: canary({ steps: [100], every: '1m' }) })),
     { live },
   )
-  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 500 })
+  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 40 })
   expect(result.holes.map(({ kind, node }) => `${kind} ${node}`)).toEqual(['freezes migrate/migrate'])
   expect(result.unwatched.map(({ component }) => component)).toEqual(['db'])
 })
@@ -212,7 +213,7 @@ test('the same plan and seeds give the same answer, with a timeline in virtual t
       .stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
     { live },
   )
-  const options = { plan, duration: () => 1000, seeds: 1, most: 5000 }
+  const options = { plan, duration: () => 1000, seeds: 1, most: 40 }
   const [one, two] = [await simulate(options), await simulate(options)]
   expect(one).toEqual(two)
   expect(one.expected).toBe(3 * 86_400_000 + 3000)
@@ -224,11 +225,57 @@ test('of a sample only kills are left out: every fault is tried', async () => {
     { live },
   )
   const result = await simulate({ plan, duration: () => 1, seeds: 1, most: 10 })
-  const { faults, undoFaults, kills } = result.byKind
+  const { faults, undoFaults, kills, killsAfterFaults } = result.byKind
   expect(faults).toEqual({ tried: 11, of: 11 })
-  expect(undoFaults.tried).toBe(undoFaults.of)
-  expect(kills.tried).toBe(10)
-  expect(kills.of).toBeGreaterThan(40)
-  expect(result.covered.cases).toBe(1 + faults.tried + undoFaults.tried + kills.tried)
-  expect(result.covered.of).toBe(1 + faults.of + undoFaults.of + kills.of)
+  expect(undoFaults).toEqual({ tried: 5, of: 5 })
+  expect(kills).toEqual({ tried: 5, of: 49 })
+  expect(killsAfterFaults.tried).toBe(5)
+  expect(killsAfterFaults.of).toBeGreaterThan(200)
+  expect(result.covered.cases).toBe(1 + 11 + 5 + 10)
+  expect(result.covered.of).toBe(1 + 11 + 5 + 49 + killsAfterFaults.of)
+})
+
+test('where a failure stops and takes nothing back, what could be is said not to have been tried', async () => {
+  const plan = (policy: 'stop' | 'rollback-all') =>
+    planOf(
+      shop()
+        .stage('migrate', { onFailure: policy }, s =>
+          s.step('migrate', () => {}, { undo: () => {}, idempotent: true }),
+        )
+        .stage('prod', { onFailure: 'stop' }, s => s.deploy([db], { to: prod })),
+      { live },
+    )
+  const options = { duration: () => 1000, seeds: 1, most: 2 }
+  const stopping = await simulate({ ...options, plan: plan('stop') })
+  expect(stopping.byKind.undoFaults).toEqual({ tried: 0, of: 0 })
+  const rolled = ['prod/db/rolling/1', 'prod/db/rolling/2']
+  expect(stopping.unreached).toEqual(['migrate/migrate', ...rolled])
+  // What comes last stops: the step's own failure is what takes it back.
+  const some = await simulate({ ...options, plan: plan('rollback-all') })
+  expect(some.byKind.undoFaults).toEqual({ tried: 1, of: 1 })
+  expect(some.unreached).toEqual(rolled)
+})
+
+test('the runner is killed while a failure is taken back as well, and whoever resumes takes back the rest', async () => {
+  const plan = planOf(
+    shop()
+      .stage('migrate', s => s.step('migrate', () => {}, { undo: () => {}, idempotent: true }))
+      .stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
+    { live },
+  )
+  const faults = [{ node: 'prod/db/rolling/2', kind: 'never-healthy', undo: false }] as const
+  const one = { plan, duration: () => 1000, faults, seed: 0 }
+  const { events } = await simulateCase({ ...one, crash: null })
+  const planned = events.findIndex(event => event.type === 'rollback-planned') + 1
+  expect(planned).toBeGreaterThan(1)
+  for (let written = planned; written < events.length; written += 1) {
+    const killed = await simulateCase({ ...one, crash: { written, moment: 'after' } })
+    const taken = killed.events.findLastIndex(event => event.type === 'runner-attached') + 1
+    expect(taken).toBeGreaterThan(planned)
+    expect(judgeCase(plan, faults, killed)).toEqual([])
+  }
+  const result = await simulate({ plan, duration: () => 1000, seeds: 1, most: 1000 })
+  expect(result.covered.cases).toBe(result.covered.of)
+  expect(result.byKind.killsAfterFaults.of).toBeGreaterThan(2 * (events.length - planned))
+  expect(result.holes).toEqual([])
 })
