@@ -156,6 +156,7 @@ function comparison(
   const { name: measure, unit, interval, delay, minRequests, consecutiveErrorLimit, noData } = metric
   const compared = new WatchedComparison({
     ...{ measure, unit, direction, effect, confidence, other },
+    ...(expected.floor !== undefined && { floor: expected.floor }),
     ...{ minRequests, consecutiveErrorLimit, noData, started, duration },
     // What is critical fails all by itself, and is looked at as what has no group is.
     counts: expected.group !== undefined && expected.critical === undefined,

@@ -68,7 +68,8 @@ function readingAs({ expected, unit }: PlanMetric, sort: Sort, count: number): n
   if (expected.kind === 'condition') return conditioned(expected.condition, sort, unit === 'ratio' ? 1 : null)
   // Two sides that are alike differ a little from look to look; what is worse lies far beyond any tolerance.
   const usual = USUAL + (count % 5) / 1000
-  const worse = expected.direction === 'decrease' ? usual / 100 : usual * 100
+  const { direction, floor = 0 } = expected
+  const worse = direction === 'decrease' ? usual / 100 - 2 * floor : usual * 100 + 2 * floor
   return sort === 'good' ? usual : worse
 }
 

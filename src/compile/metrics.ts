@@ -28,6 +28,7 @@ import {
 } from '../plan/plan.ts'
 import { type Beside, checkApart, isComparable } from './compared.ts'
 import { type CompileContext, isSecret } from './context.ts'
+import { requestsBeside, withFloor } from './floors.ts'
 import type { Lowering } from './lower.ts'
 import { checkOptions } from './metric-options.ts'
 import { lowerScore } from './score.ts'
@@ -111,7 +112,7 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
     1,
     time(model.interval, 'interval', time(analysis.interval, 'interval', often(watch.duration))),
   )
-  const expected = lowerExpectation(context, model)
+  const expected = withFloor(lowerExpectation(context, model), model.unit, floorOf(context, model))
   const metric: PlanMetric = {
     name: uniqueName(model, expected, among.names),
     unit: model.unit,
@@ -161,7 +162,8 @@ export function requestsOf(context: CompileContext, model: MetricModel): number 
 /** So many that one bad answer alone is within a threshold of that share; where less is allowed, a hundred and one do. */
 export function requestsWanted(model: MetricModel, expected: PlanExpectation): number {
   if (model.unit !== 'ratio' || model.measure.kind === 'mismatch') return 0
-  if (expected.kind !== 'condition' || expected.condition.kind === 'within') return 0
+  if (expected.kind !== 'condition') return 0
+  if (expected.condition.kind === 'within') return requestsBeside(expected.condition)
   const { kind, threshold } = expected.condition
   const allowed = kind === 'below' || kind === 'at-most' ? threshold : 1 - threshold
   if (allowed <= 0) return ENOUGH_REQUESTS
@@ -226,14 +228,34 @@ function reportConfidence(context: CompileContext, model: MetricModel, confidenc
   })
 }
 
+/** The difference that is never a breach, in the measure's unit; null: none is written. */
+function floorOf(context: CompileContext, model: MetricModel): number | null {
+  const floor = 'floor' in model.expected ? model.expected.floor : null
+  if (floor === null) return null
+  const read = numberOf(context, floor, model, 'floor')
+  if (read >= 0) return read
+  context.report({
+    code: 'not-a-floor',
+    message: `the floor of ${model.name} is ${JSON.stringify(context.value(floor))}`,
+    hint: 'It is the least difference that matters, and no difference is less than 0.',
+    at: model.at,
+  })
+  return 0
+}
+
 /** A threshold in the measure's unit: `'1%'` of a share is 0.01, `'500ms'` of a time is 500. */
-function numberOf(context: CompileContext, value: Value<number | string>, model: MetricModel): number {
+function numberOf(
+  context: CompileContext,
+  value: Value<number | string>,
+  model: MetricModel,
+  name = 'threshold',
+): number {
   const written = context.value(value)
   const read = typeof written === 'number' ? written : parseThreshold(written, model.unit)
   if (read !== null && Number.isFinite(read)) return read
   context.report({
     code: 'not-a-threshold',
-    message: `the threshold of ${model.name} is ${JSON.stringify(written)}`,
+    message: `the ${name} of ${model.name} is ${JSON.stringify(written)}`,
     hint: THRESHOLD_HINT[model.unit],
     at: model.at,
   })

@@ -44,7 +44,7 @@ export interface MeasureOptions {
   readonly from?: Provider
 }
 
-export interface ComparisonOptions {
+export interface ComparisonOptions<Of extends Unit = Unit> extends FloorOptions<Of> {
   /** `'stable'` if left out; `'baseline'` where the canary starts one. */
   readonly with?: 'stable' | 'baseline'
   /** Which way is bad. Left out: higher for errors and latency, lower for availability and throughput, otherwise either. */
@@ -68,6 +68,15 @@ type Threshold<Of extends Unit> = Of extends 'ratio'
     ? Duration | number
     : number
 
+/** What is never too far, whatever share of the other value it is. */
+export interface FloorOptions<Of extends Unit = Unit> {
+  /**
+   * A difference of at most this is never a breach, in the measure's unit: `'0.5%'` of all requests for a share, `'20ms'` for a
+   * time. Left out: half a percent of all requests for a share that is `within` a share of the stable side's.
+   */
+  readonly floor?: Value<Threshold<Of>>
+}
+
 /** The middle of a comparison with a fixed value or another side: `.of('stable')`. */
 export interface WithinOf {
   /** The stable side's value at the same time, or a fixed one in the measure's unit. */
@@ -81,7 +90,7 @@ export interface Measure<Of extends Unit = Unit> extends Handle<MeasureHeldModel
   above(threshold: Value<Threshold<Of>>): Metric
   atLeast(threshold: Value<Threshold<Of>>): Metric
   /** Not further than that share from a baseline. */
-  within(tolerance: Value<Percentage>): WithinOf
+  within(tolerance: Value<Percentage>, options?: FloorOptions<Of>): WithinOf
 }
 
 /** What a measure carries before it is a metric. */
@@ -123,7 +132,7 @@ function measureOf<Of extends Unit>(held: Omit<MeasureHeldModel, typeof brand>):
       metricOf(written, { kind, threshold: valueModel<number | string>(threshold) }, condition)
     return condition
   }
-  const within = (tolerance: unknown): WithinOf => {
+  const within = (tolerance: unknown, options: FloorOptions = {}): WithinOf => {
     const of = (baseline: number | 'stable'): Metric =>
       metricOf(
         written,
@@ -131,6 +140,7 @@ function measureOf<Of extends Unit>(held: Omit<MeasureHeldModel, typeof brand>):
           kind: 'within',
           tolerance: valueModel<number | string>(tolerance),
           of: baseline,
+          floor: floorModel(options),
           direction: written.worse,
         },
         of,
@@ -146,6 +156,9 @@ function measureOf<Of extends Unit>(held: Omit<MeasureHeldModel, typeof brand>):
   }
   return handle(members, written)
 }
+
+const floorModel = ({ floor }: FloorOptions) =>
+  floor === undefined ? null : valueModel<number | string>(floor)
 
 const named = <Of extends Unit>(
   kind: Exclude<NamedMeasure, 'latency'>,
@@ -333,7 +346,7 @@ const WORSE = { higher: 'increase', lower: 'decrease', either: 'either' } as con
  *   },
  * })
  */
-export function compare(measure: Measure, options: ComparisonOptions = {}): Metric {
+export function compare<Of extends Unit>(measure: Measure<Of>, options: ComparisonOptions<Of> = {}): Metric {
   const held = requireModel('measure', measure, 'compare')
   return metricOf(
     held,
@@ -342,6 +355,7 @@ export function compare(measure: Measure, options: ComparisonOptions = {}): Metr
       with: options.with ?? 'stable',
       direction: options.worse === undefined ? held.worse : WORSE[options.worse],
       tolerance: valueModel<number | string>(options.tolerance ?? '10%'),
+      floor: floorModel(options as FloorOptions),
       confidence: options.confidence ?? 0.98,
       group: options.group ?? null,
       critical: options.critical ?? null,

@@ -62,11 +62,15 @@ export type ExpectationModel =
       readonly kind: 'within'
       readonly tolerance: Value<number | string>
       readonly of: number | string | 'stable'
+      /** A difference of at most this is never a breach; null: what is usual for the measure. */
+      readonly floor: Value<number | string> | null
       readonly direction: 'increase' | 'decrease' | 'either'
     }
   | {
       readonly kind: 'comparison'
       readonly with: 'stable' | 'baseline'
+      /** A difference of at most this never matters; null: none. */
+      readonly floor: Value<number | string> | null
       readonly direction: 'increase' | 'decrease' | 'either'
       readonly tolerance: Value<number | string>
       readonly confidence: number

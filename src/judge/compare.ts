@@ -21,7 +21,7 @@
  * Sources: Mann and Whitney 1947, Hodges and Lehmann 1963 (statistics/), and for the values beyond the baseline's
  * greatest S. Rosenbaum, "Tables for a Nonparametric Test of Location", Annals of Mathematical Statistics 25, 1954.
  */
-import type { Direction } from './condition.ts'
+import { allowedText, type Direction } from './condition.ts'
 import { type Measurement, readingOf } from './measurement.ts'
 import { pointsNeeded } from './power.ts'
 import { lnChoose } from './statistics/beta.ts'
@@ -232,10 +232,11 @@ interface Told {
   readonly baseline: Values
 }
 
-function reasonOf({ measure, unit, effect = 0.2 }: ComparisonRule, told: Told): string {
+function reasonOf({ measure, unit, effect = 0.2, floor = 0 }: ComparisonRule, told: Told): string {
   const { verdict, shift, beyond, canary, baseline, needed } = told
   const [here, there] = formatApart(median(canary), median(baseline), unit)
   const medians = `${measure} of the canary is ${here} where the baseline's is ${there}`
+  const allowed = allowedText({ tolerance: effect, floor }, unit)
   const sizes = `${canary.length} and ${countOf(baseline.length, 'point')}`
   switch (verdict) {
     case 'high':
@@ -246,13 +247,13 @@ function reasonOf({ measure, unit, effect = 0.2 }: ComparisonRule, told: Told): 
       return `${medians}: ${formatValue(Math.abs(shift.estimate), unit)} ${verdict === 'high' ? 'higher' : 'lower'}, by ${sizes}`
     }
     case 'pass':
-      return `${medians}, surely within ${formatValue(effect, 'ratio')} of it, by ${sizes}`
+      return `${medians}, surely within ${allowed} of it, by ${sizes}`
     default: {
       const asked =
         needed !== null && needed > Math.min(canary.length, baseline.length)
           ? `, and it takes about ${needed} a side`
           : ''
-      return `${medians}; whether it is within ${formatValue(effect, 'ratio')} cannot be told by ${sizes}${asked}`
+      return `${medians}; whether it is within ${allowed} cannot be told by ${sizes}${asked}`
     }
   }
 }

@@ -5,7 +5,7 @@
  *  CO2. A comparison whose baseline has no data is neither: it is inconclusive.
  */
 import { type Measurement, readingOf } from './measurement.ts'
-import { formatApart, formatDuration, formatValue, type Unit } from './unit.ts'
+import { formatApart, formatDifference, formatDuration, formatValue, type Unit } from './unit.ts'
 
 /** What a value is compared with. `stable` and `before` come with each measurement as its `baseline`. */
 export type Baseline =
@@ -85,7 +85,7 @@ export function judgeValue(expectation: Expectation, value: number, baseline: nu
 export function formatCondition({ condition, unit }: Omit<Expectation, 'measure'>): string {
   if (condition.kind !== 'within')
     return `${wordOf(condition.kind)} ${formatValue(condition.threshold, unit)}`
-  return withinText(condition, baselineText(condition.baseline, unit))
+  return withinText(condition, baselineText(condition.baseline, unit), unit)
 }
 
 type Threshold = Exclude<Condition, WithinCondition>
@@ -135,7 +135,7 @@ function judgeWithin(
   const than = baseline.kind === 'fixed' ? mark : `${baselineText(baseline, unit)} (${mark})`
   return {
     kind: met ? 'met' : 'breached',
-    text: `${measure} ${shown} is ${met ? '' : 'not '}${withinText(condition, than)}`,
+    text: `${measure} ${shown} is ${met ? '' : 'not '}${withinText(condition, than, unit)}`,
   }
 }
 
@@ -153,8 +153,15 @@ function farther({ direction = 'either' }: WithinCondition, difference: number):
   }
 }
 
-function withinText({ direction = 'either', tolerance }: WithinCondition, than: string): string {
-  const share = formatValue(tolerance, 'ratio')
+/** How far is not too far: `10%`, or `10% or 5ms` where less than that never is. */
+export const allowedText = (
+  { tolerance, floor = 0 }: Pick<WithinCondition, 'tolerance' | 'floor'>,
+  unit: Unit,
+): string => `${formatValue(tolerance, 'ratio')}${floor > 0 ? ` or ${formatDifference(floor, unit)}` : ''}`
+
+function withinText(condition: WithinCondition, than: string, unit: Unit): string {
+  const { direction = 'either' } = condition
+  const share = allowedText(condition, unit)
   switch (direction) {
     case 'increase':
       return `at most ${share} above ${than}`

@@ -30,6 +30,10 @@ export function formatValue(value: number, unit: Unit, digits: number = digitsSh
   }
 }
 
+/** How far two values are from each other: of shares in percentage points, `0.5 points`. */
+export const formatDifference = (difference: number, unit: Unit): string =>
+  unit === 'ratio' ? `${plain(difference * 100, digitsShown)} points` : formatValue(difference, unit)
+
 /** Both values, with as many digits as it takes to tell them apart (UN1). */
 export function formatApart(value: number, other: number, unit: Unit): readonly [string, string] {
   for (let digits = digitsShown; digits < digitsOfADouble; digits += 1) {

@@ -55,6 +55,8 @@ export type PlanExpectation =
       readonly with: 'stable' | 'baseline'
       readonly direction: 'increase' | 'decrease' | 'either'
       readonly tolerance: number
+      /** A difference of at most this, in the measure's unit, never matters. Left out: 0. */
+      readonly floor?: number
       readonly confidence: number
       /** It counts to its analysis's score, in this group; left out: it has to hold by itself. */
       readonly group?: string

@@ -471,6 +471,21 @@ describe('who has won a comparison', () => {
     expect(await says(94, 'increase')).toBe('the canary side has won')
   })
 
+  test('what differs by no more than its floor is no worse', async () => {
+    const of = (floor: number): PlanMetric =>
+      latencyCompared({
+        expected: {
+          ...{ kind: 'comparison', with: 'stable', direction: 'increase', tolerance: 0.1, confidence: 0.98 },
+          floor,
+        },
+      })
+    const more = (floor: number): Watched => ({ metrics: [errorRate(), of(floor)] })
+    expect(await says(140, 'increase', more(0))).toBe('the stable side has won')
+    expect(await says(140, 'increase', more(80))).toBe(
+      'the canary side is not worse than the stable one, and is kept',
+    )
+  })
+
   test('nobody, where it could not be told', async () => {
     const silent: Watched['says'] = ({ measure }) => ({ value: measure.kind === 'latency' ? null : 0 })
     const { said, evidence } = await tried(100, 'decrease', { says: silent, patience: 0 })

@@ -171,6 +171,24 @@ describe('metrics that cannot be read', () => {
     `)
   })
 
+  test('floors', () => {
+    expect(
+      of(
+        latency('p95')
+          .within('10%', { floor: any('a bit') })
+          .of('stable'),
+        compare(errorRate(), { floor: -1 }),
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      error[not-a-threshold] at metric latency p95: the floor of latency p95 is "a bit"
+        help: Write a duration such as '500ms', or a number of milliseconds.
+      error[not-a-floor] at metric error rate: the floor of error rate is -1
+        help: It is the least difference that matters, and no difference is less than 0.
+      "
+    `)
+  })
+
   test('confidences', () => {
     const beside = (confidence: number): string => of(compare(latency('p95'), { confidence }))
     expect(beside(98)).toMatchInlineSnapshot(`

@@ -23,7 +23,8 @@ import {
   secret,
   service,
 } from '../../src/index.ts'
-import type { LiveFact, Plan } from '../../src/plan/plan.ts'
+import { judgeValue, type WithinCondition } from '../../src/judge/condition.ts'
+import type { LiveFact, Plan, PlanExpectation } from '../../src/plan/plan.ts'
 import { compileIt, outline, planOf, sha256, tell } from './compile-rig.ts'
 
 const production = environment('production', { on: local() })
@@ -650,6 +651,43 @@ test.each<[string, Metric, number]>([
   const watched = operationOf(plan, 'production/one/canary/100/analyse')
   const [lowered] = watched?.kind === 'analyse' ? watched.metrics : []
   expect(lowered?.minRequests).toBe(wanted)
+})
+
+describe('differences that are never a breach', () => {
+  const loweredOf = (metric: Metric) => {
+    const plan = alone(canary({ steps: [50, 100], every: '1m', analysis: [metric, few] }))
+    const watched = operationOf(plan, 'production/one/canary/50/analyse')
+    return (watched?.kind === 'analyse' ? watched.metrics : [])[0]!
+  }
+
+  test.each<[string, Metric, number | undefined, number]>([
+    ['a share beside the stable side', errorRate().within('10%').of('stable'), 0.005, 200],
+    ['as it is written', errorRate().within('10%', { floor: '2%' }).of('stable'), 0.02, 50],
+    ['a stricter one', errorRate().within('10%', { floor: '0.1%' }).of('stable'), 0.001, 200],
+    ['a share beside a number', errorRate().within('10%').of(0.05), undefined, 19],
+    ['one that ought to be high', availability().within('1%').of('stable'), 0.005, 100],
+    ['a time', latency('p95').within('10%').of('stable'), undefined, 0],
+    ['a time with one', latency('p95').within('10%', { floor: '20ms' }).of('stable'), 20, 0],
+    ['a distribution', compare(errorRate()), undefined, 0],
+    ['a distribution with one', compare(errorRate(), { floor: '1%' }), 0.01, 0],
+  ])('%s', (_, metric, floor, requests) => {
+    const { expected, minRequests } = loweredOf(metric)
+    expect((expected.kind === 'condition' ? (expected.condition as WithinCondition) : expected).floor).toBe(
+      floor,
+    )
+    expect(minRequests).toBe(requests)
+  })
+
+  test('one error beside a side without any, on so many requests, is met and said', () => {
+    const { expected, minRequests, name, unit } = loweredOf(errorRate().within('10%').of('stable'))
+    const { condition } = expected as Extract<PlanExpectation, { kind: 'condition' }>
+    const judged = (bad: number) => judgeValue({ measure: name, unit, condition }, bad / minRequests, 0)
+    expect(judged(1)).toEqual({
+      kind: 'met',
+      text: 'error rate 0.5% is at most 10% or 0.5 points above the stable version (0%)',
+    })
+    expect(judged(2).kind).toBe('breached')
+  })
 })
 
 describe('regions', () => {

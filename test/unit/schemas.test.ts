@@ -119,13 +119,13 @@ test('the plan’s schema says what its type says', () => {
   const refused = proveSchema(planSchema, planSamples, {
     optional: {
       release: { codename: true, targetDate: true } satisfies Optional<PlanRelease>,
-      '**.expected.condition': { direction: true } satisfies Pick<Optional<WithinCondition>, 'direction'>,
+      '**.expected.condition': { direction: true, floor: true } satisfies Optional<WithinCondition>,
       'environments.*.platform': { router: true } satisfies Optional<PlanPlatform>,
       'components.*': { platform: true } satisfies Optional<PlanComponent>,
       'components.*.needs.*': { range: true } satisfies Optional<PlanComponent['needs'][number]>,
       'nodes.*': { component: true, environment: true, lockstep: true } satisfies Optional<PlanNode>,
       'nodes.*.operation': { score: true } satisfies Optional<AnalyseOperation>,
-      '**.expected': { group: true, critical: true } satisfies Optional<Comparison>,
+      '**.expected': { floor: true, group: true, critical: true } satisfies Optional<Comparison>,
       '**.metrics.*': { inconclusiveLimit: true, count: true } satisfies Optional<PlanMetric>,
       'positions.*': span,
     },

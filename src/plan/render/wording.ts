@@ -1,9 +1,8 @@
 /**
  * How the parts of a plan are said in few words, the same in every render.
  */
-import { formatCondition } from '../../judge/condition.ts'
+import { allowedText, formatCondition } from '../../judge/condition.ts'
 import type { ScorePolicy } from '../../judge/score.ts'
-import { formatValue } from '../../judge/unit.ts'
 import type { LiveFact, Millis, PlanCheck, PlanCommand, PlanMetric, PlanNode, Revision } from '../plan.ts'
 
 const units: readonly (readonly [string, Millis])[] = [
@@ -102,10 +101,10 @@ export const peopleText = (from: Readonly<Record<string, number>>): string =>
 export function metricText({ name, unit, expected }: PlanMetric): string {
   if (expected.kind === 'condition')
     return `${name} ${formatCondition({ condition: expected.condition, unit })}`
-  const { with: side, tolerance, direction, group, critical } = expected
+  const { with: side, direction, group, critical } = expected
   const worse = { increase: 'no higher', decrease: 'no lower', either: 'no further' }[direction]
   const counts = group === undefined ? '' : ` (${group}${critical === undefined ? '' : ', critical'})`
-  return `${name}: ${worse} than the ${side} side by more than ${formatValue(tolerance, 'ratio')}${counts}`
+  return `${name}: ${worse} than the ${side} side by more than ${allowedText(expected, unit)}${counts}`
 }
 
 /** `score of errors 60 and speed 40: 95 passes, below 75 fails` */
