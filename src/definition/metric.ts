@@ -325,13 +325,9 @@ const WORSE = { higher: 'increase', lower: 'decrease', either: 'either' } as con
  * worse by more than the tolerance and that is no chance; too few of them are no verdict.
  *
  * @example
- * import { compare, latency } from 'release-as-code'
- *
- * const asQuick = compare(latency('p95', { interval: '10s' }), { tolerance: '10%' })
- *
- * @example
  * import { canary, compare, cpu, errorRate, latency } from 'release-as-code'
  *
+ * const asQuick = compare(latency('p95', { interval: '10s' }), { tolerance: '10%' })
  * const scored = canary({
  *   steps: [5, 25, 50, 100],
  *   every: '30m',

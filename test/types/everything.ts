@@ -5,7 +5,9 @@ import {
   allAtOnce,
   app,
   type Check,
+  canary,
   command,
+  compare,
   coverage,
   environment,
   errorRate,
@@ -69,6 +71,18 @@ const production = environment('production', { on: local({ cluster: 'techcorp' }
 const token = secret('TOKEN', { command: ['pass', 'show', 'token'] })
 const key = secret('KEY', { file: 'secrets/key' })
 const operations = slack(secret('SLACK_WEBHOOK'), '#releases')
+
+const scored = canary({
+  analysis: {
+    metrics: [
+      errorRate().below('1%'),
+      compare(errorRate(), { group: 'errors', critical: true }),
+      compare(latency('p99'), { group: 'speed', tolerance: '10%' }),
+    ],
+    score: { weights: { errors: 60, speed: 40 }, pass: 95, marginal: 75 },
+  },
+  background: { metrics: [compare(memory(), { group: 'memory' })], score: {} },
+})
 
 const scanned = (line: string): Check => command(line).passes()
 
@@ -215,6 +229,7 @@ export default release('phoenix', {
   .stage('staging', s =>
     s
       .deploy(services, { to: staging, with: rolling({ batch: 1 }) })
+      .deploy([web], { to: staging, with: scored })
       .deploy([web], { to: staging, with: allAtOnce({ progressDeadline: '2m' }), order: 'needs' })
       .gate('answers', http({ component: auth, in: staging, path: '/health' }).answers(204))
       .step('smoke', async ({ $, outputs }) => {
