@@ -33,7 +33,7 @@ export type TriggerOptions =
       readonly within: Value<Duration>
     }
   | {
-      /** Every measurement has to be bad, for so long without a break. */
+      /** Every measurement has to be bad, for so long without a break; time in which nothing was measured does not count. */
       readonly lasting: Value<Duration>
     }
 
@@ -71,7 +71,9 @@ const windowModel = (options: TriggerOptions): WindowModel => {
 }
 
 /**
- * Says when a release is taken back after its end: what is bad, and how often it has to be.
+ * Says when a release is taken back after its end: what is bad, and how often it has to be. What rests on too few requests
+ * (`minRequests`) waits for more; left out, so many are asked for that one bad or slow answer alone is not enough: 20 for a p95.
+ * The measure's `interval`, `delay` and `failureLimit` are an analysis's, and say nothing here.
  *
  * @example
  * import { errorRate, latency, trigger } from 'release-as-code'

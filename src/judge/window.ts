@@ -11,11 +11,14 @@
  *  WI4. A mean of measurements that say on how many requests they rest is weighted by these: exact for a share of requests.
  *  WI5. What lasts is the time between measurements that breach one after the other. What lies around a gap is not counted, and
  *       a gap of more than two rounds ends it: two slow answers of one night are no slow night.
+ *  WI6. Where no data hold, single measurements that rest on too few requests are put together with those that follow, as in an
+ *       analysis (pool.ts): few requests at a time are judged later, and not never.
  */
 
 import type { NoData } from './analysis.ts'
 import { type Expectation, judgeMeasurement } from './condition.ts'
-import { type Measurement, valuesOf } from './measurement.ts'
+import { type Measurement, readingOf, valuesOf } from './measurement.ts'
+import { type Pool, poolWith } from './pool.ts'
 import { median } from './statistics/order.ts'
 import { countOf, formatDuration } from './unit.ts'
 
@@ -42,7 +45,7 @@ export interface Trigger extends Expectation {
   readonly cooldown?: number
   /** fail: a gap breaches. hold: a gap changes nothing. ignore: a gap is as good as a value that is right. Left out: hold. */
   readonly noData?: NoData
-  /** What rests on fewer requests, a period or a measurement, is a gap. Left out: 0. */
+  /** What rests on fewer requests, a period or a measurement, is a gap, or waits for more (WI6). Left out: 0. */
   readonly minRequests?: number
 }
 
@@ -85,14 +88,14 @@ export function judgeWindow(
   const points =
     window.kind === 'periods'
       ? periodsOf(trigger, window, seen, { from, now })
-      : seen.map(measurement => pointOf(trigger, measurement))
+      : singlesOf(trigger, seen, interval)
   return told(trigger, needed, countBreaches(window, points, interval))
 }
 
-/** A period or a measurement, judged; `at` is when that was known. */
+/** A period or a measurement, judged; `at` is when that was known. pooled: it is part of one that follows. */
 interface Point {
   readonly at: number
-  readonly kind: 'breached' | 'met' | 'unknown'
+  readonly kind: 'breached' | 'met' | 'unknown' | 'pooled'
   readonly text: string
 }
 
@@ -105,7 +108,7 @@ interface Tally {
 }
 
 function countBreaches(window: Window, all: readonly Point[], interval: number): Tally {
-  const points = all.filter(({ kind }) => kind !== 'unknown')
+  const points = all.filter(({ kind }) => kind === 'breached' || kind === 'met')
   const last = points.at(-1) ?? null
   const counts = window.kind === 'lasting' ? lastingOf(all, interval) : slidingOf(window, points)
   const needed = window.kind === 'lasting' ? window.duration : window.breaches
@@ -123,23 +126,28 @@ const REACH = 3.5
 /** For each point that says something, how long every one up to it has breached (WI5). */
 function lastingOf(all: readonly Point[], interval: number): readonly number[] {
   let lasted = 0
-  let before: Point | null = null
+  let breachedAt: number | null = null
+  let measuredAt: number | null = null
   let isGap = false
   const counts: number[] = []
-  for (const point of all) {
-    if (point.kind === 'unknown') {
+  for (const { at, kind } of all) {
+    if (kind === 'unknown') {
       isGap = true
       continue
     }
-    const apart = before?.kind === 'breached' && point.kind === 'breached' ? point.at - before.at : Infinity
-    if (apart > REACH * interval) lasted = 0
-    else if (!isGap) lasted += apart
+    if (kind === 'met' || isApart(measuredAt, at, interval)) breachedAt = null
+    measuredAt = at
+    if (kind === 'pooled') continue
+    lasted = breachedAt === null ? 0 : lasted + (isGap ? 0 : at - breachedAt)
+    if (kind === 'breached') breachedAt = at
     counts.push(lasted)
-    before = point
     isGap = false
   }
   return counts
 }
+
+const isApart = (before: number | null, at: number, interval: number): boolean =>
+  before !== null && at - before > REACH * interval
 
 /** For each point, how many breaches the window that ends with it holds. */
 function slidingOf(
@@ -184,6 +192,29 @@ function pointOf(trigger: Trigger, measurement: Measurement): Point {
   const { kind, text } = judgeMeasurement(trigger, measurement)
   if (kind === 'breached' || kind === 'met') return { at, kind, text }
   return { at, kind: kindOfGap[trigger.noData ?? 'hold'], text }
+}
+
+/** Single measurements, and what they are together (WI6). */
+function singlesOf(
+  trigger: Trigger,
+  measurements: readonly Measurement[],
+  interval: number,
+): readonly Point[] {
+  const { minRequests = 0, noData = 'hold' } = trigger
+  let pool: Pool | null = null
+  let pooledAt: number | null = null
+  return measurements.map(measurement => {
+    const { at, requests } = measurement
+    const reading = readingOf(measurement)
+    if (minRequests === 0 || noData !== 'hold' || reading.kind !== 'value' || requests === undefined)
+      return pointOf(trigger, measurement)
+    pool = poolWith(isApart(pooledAt, at, interval) ? null : pool, measurement, reading.value)
+    pooledAt = at
+    if (pool.requests < minRequests) return { at, kind: 'pooled', text: '' }
+    const whole = { at, value: pool.weighted / pool.requests, requests: pool.requests }
+    pool = null
+    return pointOf(trigger, whole)
+  })
 }
 
 /** It rests on fewer requests than it takes to say anything. */

@@ -45,7 +45,7 @@ export interface PlanTrigger extends PlanReading {
   /** How often, or for how long, the opposite has to hold. */
   readonly window: Window
   readonly noData: NoData
-  /** A measurement that rests on fewer requests is no data. */
+  /** A measurement that rests on fewer requests waits for more; a period that does is no data. */
   readonly minRequests: number
 }
 

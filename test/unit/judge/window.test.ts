@@ -182,6 +182,53 @@ describe('lasting', () => {
   })
 })
 
+describe('few requests', () => {
+  const twenty: Trigger = { ...responseTime, minRequests: 20 }
+  const few = (values: readonly (number | null)[], requests: number): Measurement[] =>
+    series(values).map(measurement =>
+      measurement.value === null ? measurement : { ...measurement, requests },
+    )
+  const look = (trigger: Trigger, measurements: readonly Measurement[]): string => {
+    const now = measurements.at(-1)!.at
+    const { verdict, at, reason } = judgeWindow(trigger, measurements, { started, now, interval: minute })
+    return `${verdict}${at === null ? '' : ` at ${(at - started) / minute}`}: ${reason}`
+  }
+  const long: Trigger = { ...twenty, window: { kind: 'lasting', duration: 8 * minute } }
+
+  test('are put together, and last as long as they take', () => {
+    expect(look(long, few(times(11, 2_500), 5))).toBe('breaching: response time 2.5s is not below 2s')
+    expect(look(long, few(times(12, 2_500), 5))).toBe(
+      'fired at 11: response time 2.5s is not below 2s, for 8m',
+    )
+  })
+
+  test('one slow answer among those that follow is none', () => {
+    const mostly = [10_000, ...times(30, 100)]
+    expect(look(long, few(mostly, 5))).toBe('quiet: response time 100ms is below 2s')
+  })
+
+  test('that lie far from each other are never one', () => {
+    const night = few(
+      Array.from({ length: 60 }, (_, n) => (n % 5 === 0 ? 2_500 : null)),
+      5,
+    )
+    expect(look(long, night)).toBe('unmeasured: response time was never measured')
+    expect(look({ ...twenty, window: burst.window }, night)).toContain('unmeasured')
+  })
+
+  test('put together they are one breach within a span', () => {
+    const within: Trigger = { ...twenty, window: { kind: 'breaches', within: 10 * minute, breaches: 2 } }
+    expect(look(within, few(times(7, 2_500), 5))).toContain('breaching')
+    expect(look(within, few(times(8, 2_500), 5))).toContain('fired at 7')
+  })
+
+  test('are a breach, each for itself, where no data are', () => {
+    expect(look({ ...twenty, noData: 'fail', window: lasting.window }, few(times(3, 100), 5))).toBe(
+      'fired at 2: response time rests on 5 requests, and 20 are asked for, for 2m',
+    )
+  })
+})
+
 describe('cooldown', () => {
   const cooled: Trigger = { ...burst, cooldown: 10 * minute }
   const bad = times(20, 2_500)
