@@ -18,6 +18,8 @@ export type HoleKind =
   | 'cannot-be-undone'
   /** A component is left on two versions. */
   | 'left-half'
+  /** Instances that ran before have gone, and none of the new version stands in their place. */
+  | 'gone'
   /** Something that nothing can undo stays, and what was built on it stays with it, while what came after goes back. */
   | 'freezes'
   /** The release has ended, and requests are divided or instances of a canary are left. */
@@ -185,9 +187,9 @@ function judgeDeployment(node: PlanNode, promise: Promise_, judged: Judged): rea
   const promised = promise.component(component)
   const wanted = promised === 'new' && kept.has(placeOf(node)) ? 'old' : promised
   const where = `${component} in ${environment}`
-  if (found === wanted || (wanted === 'as-it-is' && !(found === 'mixed' && isProgressive(judged, node))))
-    return []
-  if (wanted === 'either' && found !== 'mixed') return []
+  if (found === wanted || (wanted === 'as-it-is' && mayStand(found, node, judged))) return []
+  if (wanted === 'either' && (found === 'new' || found === 'old')) return []
+  if (found === 'short' || found === 'gone') return [goneHole(node, wanted, judged)]
   if (found === 'mixed') {
     return [
       {
@@ -208,13 +210,41 @@ function judgeDeployment(node: PlanNode, promise: Promise_, judged: Judged): rea
   ]
 }
 
-function stateOf({ world }: CaseResult, node: PlanNode): 'new' | 'old' | 'mixed' {
+/**
+ * What runs in the stable slots. old: as many as ran before, none where nothing did. short: not as many, and none of the new
+ * version. gone: none at all, where some ran before.
+ */
+type Found = 'new' | 'old' | 'mixed' | 'short' | 'gone'
+
+function stateOf({ world }: CaseResult, node: PlanNode): Found {
   const { operation, component = '', environment = '' } = node
   if (operation.kind !== 'verify') return 'old'
   const slots = [...world.slotsOf(environment, component).values()]
   const fresh = slots.filter(revision => revision.env.OLD === undefined).length
-  if (fresh === 0) return 'old'
-  return fresh === slots.length && slots.length === operation.instances ? 'new' : 'mixed'
+  if (fresh > 0) return fresh === slots.length && slots.length === operation.instances ? 'new' : 'mixed'
+  if (slots.length === world.ranBefore(environment, component)) return 'old'
+  return slots.length === 0 ? 'gone' : 'short'
+}
+
+/** Whether a policy that stops may leave it so: on its way from one version to the other, but never without any. */
+function mayStand(found: Found, node: PlanNode, judged: Judged): boolean {
+  if (found === 'gone') return false
+  return !((found === 'mixed' || found === 'short') && isProgressive(judged, node))
+}
+
+function goneHole(node: PlanNode, wanted: Wanted, { result: { world } }: Judged): Hole {
+  const { key, component = '', environment = '' } = node
+  const left = world.slotsOf(environment, component).size
+  const before = world.ranBefore(environment, component)
+  const stops = wanted === 'as-it-is' || wanted === 'either'
+  return {
+    kind: 'gone',
+    node: key,
+    left: `${component} in ${environment} is left with ${left} of the ${before} instances that ran before, and none of the new version`,
+    fix: stops
+      ? 'Replace it with maxUnavailable: 0, so that the old ones go when the new ones are healthy; or take rollback-all.'
+      : OUR_FAULT,
+  }
 }
 
 /** Its stable side changes in one step: between two versions is never a place to stop. */

@@ -4,7 +4,8 @@
  * Role: stands behind the real performer of nodes in a simulation, so that what is proved is proved of the very code
  * that runs releases. Boundary: no disk, no process, no clock but the simulation's.
  *
- *  MW1. A deployment changes what is asked for and nothing else; a failed one leaves old instances serving (port L6).
+ *  MW1. A deployment changes what is asked for and nothing else; a failed one leaves old instances serving (port L6), but
+ *       for those that were taken out first because they may be unavailable meanwhile.
  *  MW2. A step's effect is done, undone, half done or not begun; its functions are never the team's own.
  *  MW3. Everything takes the node's duration of virtual time; an analysis takes as long as it wants to watch, and what
  *       hangs as long as the performer lets it.
@@ -33,14 +34,14 @@ export class ModelWorld {
   readonly #options: ModelWorldOptions
   readonly #fleet = new ModelFleet()
   readonly #steps = new Map<string, StepState>()
+  /** By place, how many instances ran before the release. */
+  readonly #before = new Map<string, number>()
 
   constructor(options: ModelWorldOptions) {
     this.#options = options
-    const begun = new Set<string>()
     for (const { operation, environment, component } of options.plan.nodes) {
       if (operation.kind === 'step') this.#steps.set(operation.name, 'not-begun')
-      if (operation.kind !== 'verify' || begun.has(`${environment}/${component}`)) continue
-      begun.add(`${environment}/${component}`)
+      if (operation.kind !== 'verify' || this.#before.has(`${environment}/${component}`)) continue
       this.#startOld(environment!, component!, operation.instances)
     }
   }
@@ -48,6 +49,7 @@ export class ModelWorld {
   /** What the facts say runs now, on as many instances as are asked for. */
   #startOld(environment: string, component: string, instances: number): void {
     const live = this.#options.plan.facts.live[environment]?.[component] ?? null
+    this.#before.set(`${environment}/${component}`, live === null ? 0 : instances)
     if (live === null) return
     const health = { path: '/', timeout: 0, interval: 0 }
     const revision: Revision = { component, ...live, start: [], health, env: { OLD: { value: 'yes' } } }
@@ -63,6 +65,11 @@ export class ModelWorld {
 
   placeOf(environment: string, component: string): ModelPlace {
     return this.#fleet.place(environment, component)
+  }
+
+  /** How many instances ran before the release. */
+  ranBefore(environment: string, component: string): number {
+    return this.#before.get(`${environment}/${component}`) ?? 0
   }
 
   stepState(name: string): StepState {
@@ -187,8 +194,11 @@ export class ModelWorld {
 
   #converge(desired: Desired, fault: Fault | undefined): void {
     const kind = fault !== undefined && HINDERS_INSTANCES.has(fault.kind) ? fault.kind : null
-    const { from, to } = desired
-    this.#fleet.converge({ ...desired, to: kind === null ? to : kind === 'half-replaced' ? from + 1 : from })
+    const { from, to, maxUnavailable } = desired
+    const reached = kind === null ? to : kind === 'half-replaced' ? from + 1 : from
+    this.#fleet.converge({ ...desired, to: reached })
+    const takenOut = { from: reached, to: Math.min(to, reached + maxUnavailable), revision: null }
+    this.#fleet.converge({ ...desired, ...takenOut })
     if (kind !== null) throw failure('health-timeout', `${desired.component} did not get healthy`)
   }
 

@@ -118,6 +118,40 @@ test('rollback-dependents leaves what was under way elsewhere on two versions', 
   expect(await holesOf(plan)).toContain('left-half prod/other/verify')
 })
 
+test('old instances that are taken out before the new ones are healthy are missed where a failure stops', async () => {
+  const plan = (policy: 'stop' | 'rollback-all') =>
+    planOf(
+      shop()
+        .stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 2, maxUnavailable: 2 }) }))
+        .onFailure(policy),
+      { live },
+    )
+  expect(await holesOf(plan('stop'))).toEqual(['gone prod/db/verify'])
+  expect(await holesOf(plan('rollback-all'))).toEqual([])
+})
+
+test('old is as many instances as ran before, and nothing else', async () => {
+  const plan = (of: typeof live | undefined) =>
+    planOf(
+      shop().stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
+      of === undefined ? {} : { live: of },
+    )
+  const faults = [{ node: 'prod/db/rolling/2', kind: 'never-healthy', undo: false }] as const
+  const holesWithout = async (of: typeof live | undefined, ...slots: readonly number[]) => {
+    const options = { plan: plan(of), faults, duration: () => 1000, crash: null, seed: 0 }
+    const result = await simulateCase(options)
+    for (const slot of slots) result.world.placeOf('prod', 'db').stable.delete(slot)
+    return judgeCase(options.plan, faults, result).map(({ kind, left }) => `${kind}: ${left}`)
+  }
+  const said = (count: number) =>
+    `gone: db in prod is left with ${count} of the 2 instances that ran before, and none of the new version`
+  expect(await holesWithout(live)).toEqual([])
+  expect(await holesWithout(live, 1)).toEqual([said(1)])
+  expect(await holesWithout(live, 0, 1)).toEqual([said(0)])
+  // A first deployment that is taken back leaves nothing.
+  expect(await holesWithout(undefined)).toEqual([])
+})
+
 test('a component that is not critical is taken back alone', async () => {
   const plan = planOf(
     shop().stage('prod', s => s.deploy([db, mail], { to: prod, with: rolling({ batch: 1 }) })),
