@@ -53,7 +53,7 @@ const found = (definition: unknown): string => {
 }
 
 const wrong = (score: Score, ...metrics: readonly Metric[]): string =>
-  found(deployed(scored(score, ...metrics)))
+  found(deployed(scored(score, ...metrics, few)))
 
 describe('in the plan', () => {
   test('comparisons have their groups, and the analysis what they weigh', () => {
@@ -167,7 +167,7 @@ describe('what can be wrong', () => {
   })
 
   test('a score of nothing', () => {
-    expect(wrong({}, few)).toMatchInlineSnapshot(`
+    expect(wrong({})).toMatchInlineSnapshot(`
       "
       error[score-of-nothing] at score: an analysis has a score, and compares nothing
         help: Only comparisons are scored: add some, as in compare(latency('p95'), { group: 'latency' }), or leave it out.
