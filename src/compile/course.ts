@@ -4,7 +4,7 @@
  * Role: the phases and their time limits, found out once; progressive.ts and lockstep.ts make nodes of them.
  */
 import { type Millis, ROUTER_CAPABILITIES, type RouterCapabilities } from '../plan/plan.ts'
-import { type Beside, checkCompared } from './compared.ts'
+import { type Beside, checkCompared, measuresAnything } from './compared.ts'
 import type { CompileContext } from './context.ts'
 import type { Lowering } from './lower.ts'
 import { routerOf } from './metrics.ts'
@@ -31,6 +31,7 @@ export function courseOf(lowering: Lowering, place: Placed, lockstep: string | n
   const phases = phasesOf(context, { strategy, site, lockstep: lockstep !== null, at: item.at })
   checkRouter(lowering, place, phases)
   checkBesides(context, place, phases)
+  checkMeasured(context, place, phases)
   const deadline = context.duration(strategy.progressDeadline, {
     name: 'the progress deadline',
     at: item.at,
@@ -73,6 +74,35 @@ function checkBesides(context: CompileContext, { strategy, site }: Placed, phase
     )
   if (strategy.kind === 'canary' && strategy.background !== null)
     checkCompared(context, strategy.background.metrics, [{ baseline: false, stable: true }])
+}
+
+/** What is not measured goes on to all requests, and nobody would know. */
+function checkMeasured(
+  context: CompileContext,
+  { strategy, site, item }: Placed,
+  phases: readonly Phase[],
+): void {
+  // Of phases that could not be read it would be said as well.
+  if (context.isFaulty(item.at)) return
+  const background = strategy.kind === 'canary' ? strategy.background : null
+  const blind = phases.filter(phase => {
+    const beside = besideOf(phase)
+    const isSeen = measuresAnything(phase.analysis, beside)
+    return !isSeen && (background === null || !measuresAnything(background, { ...beside, baseline: false }))
+  })
+  if (blind.length === 0) return
+  const where = site.weights === null ? site.environment.name : site.name
+  const names = blind.map(({ name }) => (strategy.kind === 'canary' ? `${name} %` : name))
+  const compares = [...blind.map(phase => phase.analysis), background].some(a => (a?.metrics.length ?? 0) > 0)
+  context.report({
+    severity: 'warning',
+    code: 'measures-nothing',
+    message: `the ${strategy.kind} to ${where} measures nothing in ${names.length === 1 ? 'its phase' : 'its phases'} ${names.join(', ')}: only the health of the instances can stop it there`,
+    hint: compares
+      ? "Nobody is left there to compare with: measure something against a threshold as well, as in errorRate().below('1%')."
+      : "Say what has to hold: analysis: [errorRate().below('1%')].",
+    at: item.at,
+  })
 }
 
 /** Who gets requests in a phase beside the canary. */

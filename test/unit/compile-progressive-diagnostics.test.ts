@@ -51,7 +51,7 @@ const found = (definition: unknown): string => {
 }
 
 const of = (...metrics: readonly Metric[]): string =>
-  found(deployed(canary({ steps: [50, 100], analysis: metrics })))
+  found(deployed(canary({ steps: [50, 100], analysis: [...metrics, few] })))
 
 describe('routers', () => {
   test('HAProxy mirrors nothing', () => {
@@ -95,7 +95,8 @@ describe('routers', () => {
 })
 
 describe('weights', () => {
-  const steps = (...weights: readonly number[]): string => found(deployed(canary({ steps: weights })))
+  const steps = (...weights: readonly number[]): string =>
+    found(deployed(canary({ steps: weights, analysis: [few] })))
 
   test('rise, and end at 100', () => {
     expect(steps()).toMatchInlineSnapshot(`
@@ -316,7 +317,7 @@ describe('comparisons with nobody', () => {
   const steps = (...weights: readonly number[]) => ({ steps: weights, every: '10s' }) as const
 
   test('with a baseline that no step starts, with the stable side where all requests are gone', () => {
-    const analysis = [compare(latency('p95'), { with: 'baseline' })]
+    const analysis = [compare(latency('p95'), { with: 'baseline' }), few]
     expect(found(deployed(canary({ ...steps(50, 100), analysis })))).toMatchInlineSnapshot(`
       "
       error[compared-with-nobody] at metric latency p95: latency p95 is compared with the baseline side, which gets no requests whenever it is watched
@@ -327,14 +328,16 @@ describe('comparisons with nobody', () => {
     expect(found(deployed(canary({ ...steps(60, 100), analysis, baseline: true })))).toContain(
       'compared-with-nobody',
     )
-    expect(found(deployed(canary({ ...steps(100), analysis: [within] })))).toMatchInlineSnapshot(`
+    expect(found(deployed(canary({ ...steps(100), analysis: [within, few] })))).toMatchInlineSnapshot(`
       "
       error[compared-with-nobody] at metric latency p95: latency p95 is compared with the stable side, which gets no requests whenever it is watched
         help: Give it a threshold here: the stable side gets no requests at 100 %, and after the promotion there is none.
       "
     `)
     expect(found(deployed(blueGreen({ analysis: [within] })))).toContain('at metric latency p95')
-    expect(found(deployed(blueGreen({ preview: { for: '10s', metrics: [within] } })))).toBe('\n\n')
+    expect(found(deployed(blueGreen({ preview: { for: '10s', metrics: [within] }, analysis: [few] })))).toBe(
+      '\n\n',
+    )
     const baseline = true
     expect(found(deployed(canary({ ...steps(50, 100), background: analysis, baseline })))).toContain(
       'compared-with-nobody',
@@ -356,10 +359,58 @@ describe('comparisons with nobody', () => {
         { name: 'us', wave: 2, weights: [100] },
       ],
     })
-    const { diagnostics } = compileIt(deployed(canary({ ...steps(50, 100), analysis: [within] }), world), {
-      live: { 'world.eu': old, 'world.us': old },
-    })
+    const { diagnostics } = compileIt(
+      deployed(canary({ ...steps(50, 100), analysis: [within, few] }), world),
+      {
+        live: { 'world.eu': old, 'world.us': old },
+      },
+    )
     expect(diagnostics).toEqual([])
+  })
+})
+
+describe('phases that measure nothing', () => {
+  const within = latency('p95').within('10%').of('stable')
+
+  test('are named, once for each deployment', () => {
+    const two = service('two')
+    const definition = release('r', { version: '1.0.0', components: [one, two] }).stage('s', s =>
+      s.deploy([one, two], { to: gateway, with: canary({ steps: [5, 50, 100] }) }),
+    )
+    const { diagnostics } = compileIt(definition, { live: { production: { ...old, two: old.one } } })
+    expect(`\n${tell(diagnostics)}\n`).toMatchInlineSnapshot(`
+      "
+      warning[measures-nothing] at deploy: the canary to production measures nothing in its phases 5 %, 50 %, 100 %: only the health of the instances can stop it there
+        help: Say what has to hold: analysis: [errorRate().below('1%')].
+      "
+    `)
+    expect(found(deployed(blueGreen()))).toMatchInlineSnapshot(`
+      "
+      warning[measures-nothing] at deploy: the blue-green to production measures nothing in its phase switch: only the health of the instances can stop it there
+        help: Say what has to hold: analysis: [errorRate().below('1%')].
+      "
+    `)
+  })
+
+  test('also where nobody is left to compare with', () => {
+    expect(found(deployed(canary({ steps: [50, 100], analysis: [within] })))).toMatchInlineSnapshot(`
+      "
+      warning[measures-nothing] at deploy: the canary to production measures nothing in its phase 100 %: only the health of the instances can stop it there
+        help: Nobody is left there to compare with: measure something against a threshold as well, as in errorRate().below('1%').
+      "
+    `)
+    expect(found(deployed(canary({ steps: [50, 100], background: [within] })))).toContain('its phase 100 %')
+  })
+
+  test('not where anything is measured beside them, or requests are asked for', () => {
+    const quiet: readonly Strategy[] = [
+      canary({ steps: [50, 100], analysis: [within, few] }),
+      canary({ steps: [50, 100], analysis: [within], background: [few] }),
+      canary({ steps: [50, 100], background: [few] }),
+      canary({ steps: [50, 100], analysis: { metrics: [], requests: 100 } }),
+      blueGreen({ analysis: [few] }),
+    ]
+    for (const strategy of quiet) expect(found(deployed(strategy))).toBe('\n\n')
   })
 })
 
@@ -507,7 +558,7 @@ test('regions', () => {
       { name: 'asia', wave: 2, weights: [50, 20] },
     ],
   })
-  const { diagnostics } = compileIt(deployed(canary({ steps: [100] }), world), {
+  const { diagnostics } = compileIt(deployed(canary({ steps: [100], analysis: [few] }), world), {
     live: Object.fromEntries(['eu', 'us east', 'asia'].map(name => [`world.${name}`, old])),
   })
   expect(`\n${tell(diagnostics)}\n`).toMatchInlineSnapshot(`
