@@ -97,8 +97,14 @@ export async function takeRun(folder: RunFolder, holder: Holder): Promise<RunLoc
 export async function takeEnvironments(
   plan: Plan,
   holder: Holder,
-): Promise<{ fences: ReadonlyMap<string, number>; locks: readonly (() => Promise<void>)[] }> {
+): Promise<{
+  fences: ReadonlyMap<string, number>
+  locks: readonly (() => Promise<void>)[]
+  /** Who had each of them last, as far as that is known. */
+  before: ReadonlyMap<string, Holder>
+}> {
   const fences = new Map<string, number>()
+  const before = new Map<string, Holder>()
   const locks: (() => Promise<void>)[] = []
   for (const { environment, component } of targetsOf(plan)) {
     const { platform } = plan.environments.find(e => e.name === environment)!
@@ -112,9 +118,10 @@ export async function takeEnvironments(
       )
     }
     fences.set(`${environment}/${component}`, lock.fence)
+    if (lock.before !== undefined) before.set(`${environment}/${component}`, lock.before)
     locks.push(lock.release)
   }
-  return { fences, locks }
+  return { fences, locks, before }
 }
 
 /** Where its nodes work. */

@@ -2,15 +2,17 @@
  * `release watch RUN --guard`: what the watch over a release stands on, and how it is shown.
  */
 import { parseDuration } from '../../src/compile/units.ts'
-import { InputError, isReleaseError } from '../../src/errors.ts'
-import type { GuardLine } from '../../src/run/guard-record.ts'
+import { InputError } from '../../src/errors.ts'
+import { cutOffUntil, foldGuard, type GuardLine } from '../../src/run/guard-record.ts'
 import type { Platform } from '../../src/run/ports.ts'
 import { systemClock } from '../engine/clock.ts'
 import { recover } from '../engine/mend.ts'
 import type { World } from '../engine/world.ts'
-import { takeEnvironments, takeRun } from '../execute.ts'
+import { takeEnvironments, takeRun, targetsOf } from '../execute.ts'
+import { isHeld } from '../guard/acting.ts'
 import { type GuardActs, type GuardOutcome, runGuard } from '../guard/guard.ts'
-import { openGuardFile } from '../guard/guard-file.ts'
+import { openGuardFile, readGuards } from '../guard/guard-file.ts'
+import { foreignAt, type Tending, tend } from '../guard/tending.ts'
 import { holderOf, whoami } from '../identity.ts'
 import { currentHolder } from '../journal/run-lock.ts'
 import { loadRunDefinition } from '../load-run.ts'
@@ -30,9 +32,7 @@ export async function guard(invocation: Invocation, io: Io, stateFolder: string)
   const { folder, plan, meta } = opened
   const who = whoami(io.env, meta.root)
   const stopped = new AbortController()
-  const stop = (): void => stopped.abort()
-  process.on('SIGINT', stop).on('SIGTERM', stop)
-  const release = (): void => void process.off('SIGINT', stop).off('SIGTERM', stop)
+  const listening = listenFor(() => stopped.abort())
   const world = await worldOf(opened, io)
   const again = (): Promise<OpenedRun> => openedRun(stateFolder, folder.id)
   try {
@@ -46,23 +46,49 @@ export async function guard(invocation: Invocation, io: Io, stateFolder: string)
           .observe(environment, component)
           .catch(() => null),
       metrics: world.metrics,
-      acts: actsOf({ io, again, world, who, release }),
+      acts: actsOf({ io, again, world, who, listening }),
       tell: teller(opened, io),
       who,
       now: Date.now,
       until: waitUntil,
       duration,
+      cutOff: async () => cutOffUntil((await readGuards(folder)).map(foldGuard)),
       signal: stopped.signal,
     })
     return EXIT_CODES[outcome]
   } finally {
-    release()
+    listening.stop()
   }
 }
 
-/** gone: whoever took it back knows; the release does not stand, which is what whoever asked wants to be told. */
+interface Listening {
+  /** Somebody else listens meanwhile. */
+  leaveTo<T>(work: () => Promise<T>): Promise<T>
+  stop(): void
+}
+
+/** Ctrl-C and its kin. */
+function listenFor(stop: () => void): Listening {
+  const start = (): void => void process.on('SIGINT', stop).on('SIGTERM', stop)
+  const end = (): void => void process.off('SIGINT', stop).off('SIGTERM', stop)
+  start()
+  return {
+    stop: end,
+    async leaveTo(work) {
+      end()
+      try {
+        return await work()
+      } finally {
+        start()
+      }
+    },
+  }
+}
+
+/** unmeasured: nobody can say that it is well. gone: whoever took it back knows; the release does not stand, which is what whoever asked wants to be told. */
 const EXIT_CODES: Readonly<Record<GuardOutcome, number>> = {
   quiet: 0,
+  unmeasured: 1,
   'rolled-back': 1,
   'rollback-failed': 1,
   gone: 1,
@@ -99,83 +125,87 @@ interface Acting {
   readonly again: () => Promise<OpenedRun>
   readonly world: World
   readonly who: string
-  /** From here on the engine listens for Ctrl-C. */
-  readonly release: () => void
+  /** While it takes something back, the engine listens for Ctrl-C. */
+  readonly listening: Listening
 }
 
-function actsOf({ io, again, world, who, release }: Acting): GuardActs {
+function actsOf({ io, again, world, who, listening }: Acting): GuardActs {
   return {
-    async rollBack(breach) {
-      release()
-      const opened = await again()
-      const { rollback: strategy } = opened.plan
-      return (
-        (await rollBack(io, opened, { because: 'guard', scope: { kind: 'all' }, strategy, breach })) === 0
-      )
-    },
-    async decideTraffic(components) {
-      release()
-      const opened = await again()
-      const places = new Set(components)
-      // A promotion that was cut off may have given the stable slots away already.
-      const including = [...opened.state.works.values()]
-        .filter(({ node, owed, status, rollback }) => {
-          const isCutOff = owed && rollback === null && status.type !== 'succeeded'
-          return isCutOff && node.operation.kind === 'promote' && places.has(node.component ?? '')
-        })
-        .map(({ key }) => key)
-      await rollBack(io, opened, { because: 'guard', scope: { kind: 'traffic', components }, including })
-    },
-    recover: (patients, _state) => withLocks({ again, who }, fences => mendAll(patients, { world, fences })),
+    rollBack: breach =>
+      listening.leaveTo(async () => {
+        const opened = await again()
+        const { rollback: strategy } = opened.plan
+        const scope = { kind: 'all' } as const
+        return (await rollBack(io, opened, { because: 'guard', scope, strategy, breach })) === 0
+      }),
+    decideTraffic: components =>
+      listening.leaveTo(async () => {
+        const opened = await again()
+        const places = new Set(components)
+        // A promotion that was cut off may have given the stable slots away already.
+        const including = [...opened.state.works.values()]
+          .filter(({ node, owed, status, rollback }) => {
+            const isCutOff = owed && rollback === null && status.type !== 'succeeded'
+            return isCutOff && node.operation.kind === 'promote' && places.has(node.component ?? '')
+          })
+          .map(({ key }) => key)
+        await rollBack(io, opened, { because: 'guard', scope: { kind: 'traffic', components }, including })
+      }),
+    recover: patients =>
+      withLocks({ again, world, who }, async ({ state, fences, before }) => {
+        const platform = (environment: string): Platform => world.platform(environment)
+        const mend: Tending['mend'] = (problems, expected) => mendAt(problems, expected, { world, fences })
+        return tend(patients, { state, before, platform, mend })
+      }),
+    foreign: async target => foreignAt((await again()).state, target, name => world.platform(name)),
   }
 }
 
-type Patients = Parameters<GuardActs['recover']>[0]
-
-async function mendAll(
-  patients: Patients,
+async function mendAt(
+  problems: Parameters<Tending['mend']>[0],
+  expected: Parameters<Tending['mend']>[1],
   { world, fences }: { readonly world: World; readonly fences: ReadonlyMap<string, number> },
-): ReturnType<GuardActs['recover']> {
-  const log = world.log('guard')
-  const applied = []
-  for (const { expected, problems } of patients) {
-    const { environment, component } = expected
-    const platform: Platform = world.platform(environment)
-    const context = {
-      signal: new AbortController().signal,
-      fence: fences.get(`${environment}/${component}`) ?? 0,
-      log: log.line,
-      secret: (name: string) => world.secrets.read(name),
-      expected,
-    }
-    applied.push(...(await recover(platform, problems, context)))
-  }
+): ReturnType<Tending['mend']> {
+  const { environment, component } = expected
+  const applied = await recover(world.platform(environment), problems, {
+    signal: new AbortController().signal,
+    fence: fences.get(`${environment}/${component}`) ?? 0,
+    log: world.log('guard').line,
+    secret: name => world.secrets.read(name),
+    expected,
+  })
   return applied.map(each => ({ ...each, detail: world.secrets.scrub(each.detail) }))
 }
 
-/** null: the run, or an environment, is somebody else's just now. */
+interface Locked extends Pick<Tending, 'state' | 'before'> {
+  readonly fences: ReadonlyMap<string, number>
+}
+
+/** null: the run, or an environment, is somebody else's just now, or the run stands no more. */
 async function withLocks<T>(
-  { again, who }: Pick<Acting, 'again' | 'who'>,
-  work: (fences: ReadonlyMap<string, number>) => Promise<T>,
+  { again, world, who }: Pick<Acting, 'again' | 'world' | 'who'>,
+  work: (locked: Locked) => Promise<T>,
 ): Promise<T | null> {
   const { folder, plan, meta } = await again()
+  // Who holds a place is asked first: a lock that is taken and given back forgets who had it before.
+  for (const { environment, component } of targetsOf(plan))
+    if ((await world.platform(environment).owner?.(environment, component)) != null) return null
   const holder = holderOf(folder.id, who, meta.root)
   const releases: (() => Promise<void>)[] = []
   try {
     const lock = await takeRun(folder, holder)
     releases.push(lock.release)
-    const { fences, locks } = await takeEnvironments(plan, holder)
+    const { fences, locks, before } = await takeEnvironments(plan, holder)
     releases.push(...locks)
-    return await work(fences)
+    const { state } = await again()
+    return state.phase === 'finished' ? await work({ state, fences, before }) : null
   } catch (error) {
-    if (isReleaseError(error) && HELD.includes(error.code)) return null
+    if (isHeld(error)) return null
     throw error
   } finally {
     for (const release of releases.reverse()) await release().catch(() => {})
   }
 }
-
-const HELD: readonly string[] = ['run-held', 'environment-held', 'environment-taken-over']
 
 /** Every line into the run's folder; with `--json` to stdout as well, otherwise as a line for people to stderr. */
 function teller({ folder }: OpenedRun, io: Io): (line: GuardLine) => Promise<void> {

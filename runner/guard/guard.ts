@@ -1,47 +1,51 @@
 /**
  * The watch over a release that is done.
  *
- *     the run goes on ──it ends──▶ watching ──time over──▶ quiet
+ *     the run goes on ──it ends──▶ watching ──time over──▶ quiet | unmeasured
  *            │                        ├──a trigger fires──▶ the release is taken back ──▶ rolled-back | rollback-failed
- *            │                        └──somebody else takes it back──▶ gone
+ *            │                        └──somebody takes it back, releases another, or stops it──▶ gone
  *            └──its runner is dead and its traffic divided──▶ what divides it is taken back ──▶ rollback-failed
  *
  * Boundary: when to measure, what is told and when to act. What acting is comes in through {@link GuardActs}; the run's
  * lock is taken only for that, so that any number of guards may watch.
  *
  *  GU1. A release is taken back only by a trigger. What is unusual is told; an instance that has died is restarted.
- *  GU2. Before it acts, the run is read again: what somebody else has taken back is not taken back twice.
+ *  GU2. Before it acts, the run is read again: what somebody else has taken back is not taken back twice. Where another
+ *       release stands, or where somebody has stopped what was there, nothing is brought back (tending.ts).
  *  GU3. A dead runner's divided traffic goes back to the stable side, whatever the policy: nobody judges it any more, and
  *       to go on releasing is a person's word.
+ *  GU4. Whatever it has begun to do, it ends with a line that says what came of it. What somebody else holds is waited for.
+ *  GU5. A watch whose triggers could not be judged is not quiet (blind.ts).
+ *  GU6. The plan's time counts from the beginning of the first watch: one that was cut off, or told to stop, is gone on
+ *       with to the same end. Its windows begin anew. A time that is asked for by hand counts from now.
  */
-import { InputError } from '../../src/errors.ts'
-import { driftIn, outlierIn } from '../../src/judge/anomaly.ts'
-import { formatCondition } from '../../src/judge/condition.ts'
+import { InputError, isReleaseError } from '../../src/errors.ts'
 import type { Plan, PlanGuard } from '../../src/plan/plan.ts'
 import { isAskedFor } from '../../src/run/evolve.ts'
-import {
-  type GuardBreach,
-  type GuardLine,
-  type GuardTarget,
-  MOST_BREACH_POINTS,
-} from '../../src/run/guard-record.ts'
+import type { GuardBreach, GuardLine } from '../../src/run/guard-record.ts'
 import type { Holder, Metrics } from '../../src/run/ports.ts'
 import type { RunState } from '../../src/run/state.ts'
 import { undecidedComponents } from '../../src/run/traffic.ts'
-import type { AppliedRecovery } from '../../src/run/validation.ts'
+import { problemText } from '../../src/run/validation.ts'
+import { describeHolder } from '../journal/run-lock.ts'
+import { insist } from './acting.ts'
+import { whyBlind, whyUnmeasured } from './blind.ts'
 import { guardedIn } from './guarded.ts'
-import { Patients } from './patients.ts'
+import { breachOf, roundOf, type Unstamped } from './lines.ts'
+import { Patients, type Tended } from './patients.ts'
 import { type Guarded, type JudgedTrigger, Readings } from './readings.ts'
-
-type Unstamped = GuardLine extends infer L ? (L extends GuardLine ? Omit<L, 'at'> : never) : never
+import { CHANGED } from './tending.ts'
+import { Unusual } from './unusual.ts'
 
 export interface GuardActs {
-  /** Takes the release back as `release rollback` does; true: all is back. */
+  /** Takes the release back as `release rollback` does; true: all is back. Rejects where somebody holds what it needs. */
   rollBack(breach: GuardBreach): Promise<boolean>
-  /** Takes the run over and takes back what divides these components' traffic. */
+  /** Takes the run over and takes back what divides these components' traffic. Rejects likewise. */
   decideTraffic(components: readonly string[]): Promise<void>
-  /** Mends what has died, under the run's lock; null: somebody else has it. */
+  /** Mends what has died, under the locks; null: somebody else has them. */
   recover: ConstructorParameters<typeof Patients>[0]['recover']
+  /** What stands in a place that is not this release's; null: nothing does. */
+  foreign(target: Guarded): Promise<string | null>
 }
 
 export interface GuardOptions {
@@ -61,6 +65,8 @@ export interface GuardOptions {
   readonly until: (time: number, signal: AbortSignal) => Promise<void>
   /** In place of the plan's, in milliseconds. */
   readonly duration: number | null
+  /** When the time of the watch before ends, which did not come to its end; null: there is none. */
+  readonly cutOff: () => Promise<number | null>
   readonly signal: AbortSignal
 }
 
@@ -73,14 +79,24 @@ export function runGuard(options: GuardOptions): Promise<GuardOutcome> {
 
 /** How often a run that still goes on is looked at, in milliseconds. */
 const GLANCE = 1_000
-/** Trends change slowly: they are looked for in every so-manieth round. */
-const DRIFT_ROUNDS = 10
+
+/** A watch that has begun. */
+interface Watch {
+  readonly guard: PlanGuard
+  readonly all: readonly Readings[]
+  readonly started: number
+  readonly over: number
+}
 
 class Guard {
   readonly #options: GuardOptions
   readonly #patients: Patients
-  /** What is unusual and was told: told again only after it was usual. */
-  readonly #told = new Set<string>()
+  readonly #unusual = new Unusual()
+  /** What stands in its way and was told. */
+  readonly #hindrances = new Set<string>()
+  /** Targets of which nothing is left, and those of them of which it is sure that somebody has stopped them. */
+  #empty: ReadonlySet<Guarded> = new Set()
+  #stopped: ReadonlySet<Guarded> = new Set()
   #round = 0
 
   constructor(options: GuardOptions) {
@@ -91,7 +107,7 @@ class Guard {
   async run(): Promise<GuardOutcome> {
     const { plan, signal } = this.#options
     const began = await this.#runEnded()
-    if (began.type === 'decided') return this.#end('rollback-failed', began.reason)
+    if (began.type === 'decided') return began.outcome
     if (signal.aborted) return 'interrupted'
     const { guard } = plan
     if (guard === undefined) throw noGuard(plan)
@@ -101,36 +117,46 @@ class Guard {
   }
 
   /** Waits for the run's end; decides what a dead runner has left divided. */
-  async #runEnded(): Promise<{ type: 'ended'; state: RunState } | { type: 'decided'; reason: string }> {
+  async #runEnded(): Promise<
+    { type: 'ended'; state: RunState } | { type: 'decided'; outcome: GuardOutcome }
+  > {
     const { holder, read, signal, until, now } = this.#options
     for (;;) {
       // Who holds it is asked first: what a runner that has gone by then wrote is all there.
       const held = await holder()
       const state = await read()
       if (state.phase === 'finished' || signal.aborted) return { type: 'ended', state }
-      if (held === null) return { type: 'decided', reason: await this.#decide(state) }
+      const outcome = held === null ? await this.#decide(state) : null
+      if (outcome !== null) return { type: 'decided', outcome }
       await until(now() + GLANCE, signal)
     }
   }
 
-  async #decide(state: RunState): Promise<string> {
+  /** null: somebody goes on with the run after all. */
+  async #decide(state: RunState): Promise<GuardOutcome | null> {
+    const { now, plan, acts, read, holder } = this.#options
     const components = undecidedComponents(state)
     if (components.length === 0) throw notEnded(state)
     const reason = `nobody goes on with the run, and the traffic of ${components.join(', ')} is divided: it goes back to the stable side, since nobody judges it any more, and to go on releasing is a person's word`
-    await this.#begin(this.#options.plan.guard, [])
+    await this.#begin(plan.guard, { started: now(), over: now(), targets: [] })
     await this.#tell({ type: 'guard-decided', components, reason })
-    await this.#options.acts.decideTraffic(components)
-    return reason
+    const isDue = async (): Promise<boolean> =>
+      (await holder()) === null && (await read()).phase !== 'finished'
+    const acted = await this.#insist(() => acts.decideTraffic(components), isDue)
+    if (acted.type === 'let-be') return this.#toldToStop()
+    if (acted.type === 'done') return this.#end('rollback-failed', reason)
+    return this.#failed(`${reason}; that failed: ${acted.reason}`, acted.error)
   }
 
-  async #begin(guard: PlanGuard | undefined, targets: readonly Guarded[]): Promise<number> {
-    const { plan, now, who, duration } = this.#options
-    const started = now()
-    const until = started + (duration ?? guard?.duration ?? 0)
+  async #begin(
+    guard: PlanGuard | undefined,
+    { started, over, targets }: { started: number; over: number; targets: readonly Guarded[] },
+  ): Promise<void> {
+    const { plan, who, tell, read } = this.#options
     const { name: release, version } = plan.release
-    const { run } = await this.#options.read()
+    const { run } = await read()
     const interval = guard?.interval ?? GLANCE
-    await this.#options.tell({
+    await tell({
       type: 'guard-started',
       at: started,
       run,
@@ -138,28 +164,29 @@ class Guard {
       version,
       who,
       pid: process.pid,
-      until,
+      until: over,
       interval,
       targets: targets.map(({ environment, component, version }) => ({ environment, component, version })),
     })
-    return started
   }
 
   async #watch(guard: PlanGuard, state: RunState): Promise<GuardOutcome> {
-    const { metrics, signal, now, until, duration } = this.#options
+    const { metrics, signal, now, until, duration, cutOff } = this.#options
     const guarded = guardedIn(guard, state)
+    if (guarded.length === 0) throw nothingToGuard(state, 'it has released nothing where its guard watches')
     const all = await Promise.all(
       guarded.map(({ target, place }) => Readings.open(target, place, { guard, metrics, signal })),
     )
-    const targets = guarded.map(({ target }) => target)
-    const started = await this.#begin(guard, targets)
-    const over = started + (duration ?? guard.duration)
+    const started = now()
+    const over = duration !== null ? started + duration : ((await cutOff()) ?? started + guard.duration)
+    await this.#begin(guard, { started, over, targets: guarded.map(({ target }) => target) })
+    if (over <= started) return this.#end('unmeasured', TOO_LATE)
+    const watch = { guard, all, started, over }
     for (let next = started + guard.interval; next <= over; next = Math.max(next + guard.interval, now())) {
       await until(next, signal)
-      if (signal.aborted) return this.#end('interrupted', 'it was told to stop')
       const gone = await this.#gone()
       if (gone !== null) return gone
-      const ended = await this.#oneRound(guard, all, started).catch((error: unknown) => {
+      const ended = await this.#oneRound(watch).catch((error: unknown) => {
         // A reading that is stopped on the way has nothing to say.
         if (signal.aborted) return null
         throw error
@@ -167,78 +194,143 @@ class Guard {
       if (ended !== null) return ended
     }
     await until(over, signal)
-    return signal.aborted
-      ? this.#end('interrupted', 'it was told to stop')
-      : this.#end('quiet', 'its time is over')
+    return (await this.#toldToStop()) ?? this.#timeOver(watch)
   }
 
-  /** How it ends where somebody else has changed how the release stands; null: it stands. */
-  async #gone(): Promise<GuardOutcome | null> {
+  /** GU5. What came to be true with the last moment counts as well. */
+  async #timeOver({ all, started }: Watch): Promise<GuardOutcome> {
+    const judged = this.#judge(all, started)
+    const fired = firedIn(judged)
+    if (fired !== null) return this.#fire(fired)
+    const [first, ...more] = judged.flatMap(each => whyUnmeasured(each) ?? [])
+    if (first === undefined) return this.#end('quiet', 'its time is over')
+    const rest = more.length === 0 ? '' : `, and so for ${more.length} more`
+    return this.#end('unmeasured', `its time is over, and ${first}${rest}`)
+  }
+
+  /** How it ends where it was told to stop, or where the release stands no more by somebody else's doing; null: it goes on. */
+  async #gone({ because = null }: { because?: string | null } = {}): Promise<GuardOutcome | null> {
     const { holder, read, until, now, signal } = this.#options
-    while ((await holder()) !== null && !signal.aborted) await until(now() + GLANCE, signal)
+    for (let held = await holder(); held !== null && !signal.aborted; held = await holder()) {
+      if (because !== null)
+        await this.#hindered('held', `the run is being run by ${describeHolder(held)}; ${because}`)
+      await until(now() + GLANCE, signal)
+    }
+    const stopped = await this.#toldToStop()
+    if (stopped !== null) return stopped
     const gone = standsNoMore(await read())
     return gone === null ? null : this.#end('gone', gone)
   }
 
-  async #oneRound(guard: PlanGuard, all: readonly Readings[], started: number): Promise<GuardOutcome | null> {
-    const { signal, now } = this.#options
+  async #toldToStop(): Promise<GuardOutcome | null> {
+    return this.#options.signal.aborted ? this.#end('interrupted', 'it was told to stop') : null
+  }
+
+  async #oneRound({ guard, all, started }: Watch): Promise<GuardOutcome | null> {
+    const { signal, read } = this.#options
     this.#round += 1
-    await Promise.all(all.map(readings => readings.measure(signal)))
-    const state = await this.#options.read()
-    const seen = await this.#patients.look(
-      state,
-      all.map(({ target }) => target),
-    )
-    const judged = all.flatMap(readings => readings.judge({ started, now: now() }))
-    await this.#tell(roundOf(this.#round, all, { judged, seen }))
-    await this.#tellUnusual(guard, all)
-    const fired = judged.find(({ judgement }) => judgement.verdict === 'fired')
-    if (fired !== undefined) return this.#fire(breachOf(fired))
-    await this.#recover(state)
-    return null
+    const targets = all.map(({ target }) => target)
+    const { health, empty } = await this.#patients.look(await read(), targets)
+    this.#empty = empty
+    await Promise.all(all.filter(one => !empty.has(one.target)).map(one => one.measure(signal)))
+    const judged = this.#judge(all, started)
+    await this.#tell(roundOf(this.#round, all, { judged, health, empty }))
+    await this.#tellBlind(judged)
+    for (const line of this.#unusual.newIn(this.#round, guard.anomalies, all)) await this.#tell(line)
+    const fired = firedIn(judged)
+    return fired === null ? this.#treat(targets) : this.#fire(fired)
+  }
+
+  #judge(all: readonly Readings[], started: number): readonly JudgedTrigger[] {
+    const now = this.#options.now()
+    return all.filter(({ target }) => !this.#empty.has(target)).flatMap(one => one.judge({ started, now }))
+  }
+
+  async #tellBlind(judged: readonly JudgedTrigger[]): Promise<void> {
+    for (const one of judged) {
+      const { target, trigger } = one
+      const key = `blind ${target.environment}/${target.component}/${JSON.stringify(trigger)}`
+      const why = whyBlind(one)
+      if (why === null) this.#hindrances.delete(key)
+      else await this.#hindered('unmeasured', why, key)
+    }
+  }
+
+  async #treat(targets: readonly Guarded[]): Promise<GuardOutcome | null> {
+    this.#stopped = new Set([...this.#stopped].filter(target => this.#empty.has(target)))
+    const tended = await this.#patients.treat()
+    if (tended === null) return null
+    if (tended.superseded !== null) return this.#end('gone', tended.superseded)
+    for (const each of tended.applied) await this.#tell({ type: 'guard-recovery', ...each })
+    return this.#leave(targets, tended)
+  }
+
+  /** What somebody has stopped stays stopped; where that is all, there is nothing to guard any more. */
+  async #leave(targets: readonly Guarded[], { stopped }: Tended): Promise<GuardOutcome | null> {
+    for (const problem of stopped) {
+      const { environment, component, slot } = problem
+      const reason = `${component} in ${environment}: ${problemText(problem)}; somebody has stopped it, and it is not started again`
+      await this.#hindered('stopped', reason, `stopped ${environment}/${component}/${slot}`)
+    }
+    const isSure = ({ environment, component }: Guarded): boolean =>
+      stopped.some(one => one.environment === environment && one.component === component)
+    this.#stopped = new Set([...this.#stopped, ...[...this.#empty].filter(isSure)])
+    if (this.#stopped.size < targets.length) return null
+    const names = targets.map(({ environment, component }) => `${component} in ${environment}`)
+    return this.#end('gone', `somebody has stopped ${names.join(', ')}`)
   }
 
   async #fire(breach: GuardBreach): Promise<GuardOutcome> {
     await this.#tell({ type: 'guard-fired', breach })
-    const gone = await this.#gone()
-    if (gone !== null) return gone
-    const back = await this.#options.acts.rollBack(breach)
-    return this.#end(back ? 'rolled-back' : 'rollback-failed', breach.reason)
+    const { acts } = this.#options
+    const acted = await this.#insist(
+      async () => (await this.#gone({ because: WAITS })) ?? { back: await acts.rollBack(breach) },
+      async () => true,
+    )
+    if (acted.type === 'let-be')
+      return this.#end(
+        'interrupted',
+        `it was told to stop before the release was taken back: ${breach.reason}`,
+      )
+    if (acted.type === 'failed') return this.#notTakenBack(breach, acted)
+    if (typeof acted.value === 'string') return acted.value
+    return this.#end(acted.value.back ? 'rolled-back' : 'rollback-failed', breach.reason)
   }
 
-  async #recover(state: RunState): Promise<void> {
-    const applied: readonly AppliedRecovery[] = await this.#patients.treat(state)
-    for (const each of applied) await this.#tell({ type: 'guard-recovery', ...each })
-  }
-
-  async #tellUnusual({ anomalies }: PlanGuard, all: readonly Readings[]): Promise<void> {
-    if (anomalies === null) return
-    for (const readings of all) {
-      const { environment, component } = readings.target
-      for (const { reading, points } of readings.watched()) {
-        const rule = { measure: reading.name, unit: reading.unit, ...anomalies }
-        const key = `${environment}/${component}/${reading.name}`
-        const found = [outlierIn(rule, points)]
-        if (this.#round % DRIFT_ROUNDS === 0)
-          found.push(driftIn({ ...rule, direction: worseOf(reading.measure.kind) }, points))
-        for (const kind of this.#round % DRIFT_ROUNDS === 0
-          ? (['outlier', 'drift'] as const)
-          : (['outlier'] as const)) {
-          const anomaly = found.find(each => each?.kind === kind) ?? null
-          const isNew = anomaly !== null && !this.#told.has(`${key} ${kind}`)
-          if (anomaly === null) this.#told.delete(`${key} ${kind}`)
-          if (!isNew) continue
-          this.#told.add(`${key} ${kind}`)
-          await this.#tell({
-            type: 'guard-anomaly',
-            environment,
-            component,
-            measure: reading.name,
-            ...anomaly,
-          })
-        }
-      }
+  /** Where somebody else was faster, that is said, and not what it was refused with. */
+  async #notTakenBack(
+    { environment, component, version, reason: why }: GuardBreach,
+    { reason, error }: { readonly reason: string; readonly error: unknown },
+  ): Promise<GuardOutcome> {
+    const { read, acts } = this.#options
+    const state = await read()
+    const gone = state.phase === 'finished' ? standsNoMore(state) : null
+    if (gone !== null) return this.#end('gone', gone)
+    if (isReleaseError(error) && CHANGED.includes(error.code)) {
+      const foreign = await acts.foreign({ environment, component, version })
+      if (foreign !== null) return this.#end('gone', foreign)
     }
+    return this.#failed(`${why}; it could not be taken back: ${reason}`, error)
+  }
+
+  /** A defect of ours is said as one, after the end is written down. */
+  async #failed(reason: string, error: unknown): Promise<GuardOutcome> {
+    const outcome = await this.#end('rollback-failed', reason)
+    if (!isReleaseError(error)) throw error
+    return outcome
+  }
+
+  #insist<T>(act: () => Promise<T>, isDue: () => Promise<boolean>): ReturnType<typeof insist<T>> {
+    const { now, until, signal } = this.#options
+    const held = (reason: string): Promise<void> => this.#hindered('held', `${reason}; ${WAITS}`)
+    return insist(act, { now, until, signal, held, isDue })
+  }
+
+  /** Told once, until it has gone. */
+  async #hindered(about: Hindrance, reason: string, key: string = `${about} ${reason}`): Promise<void> {
+    if (this.#hindrances.has(key)) return
+    this.#hindrances.add(key)
+    await this.#tell({ type: 'guard-hindered', about, reason })
   }
 
   async #end(outcome: GuardOutcome, reason: string): Promise<GuardOutcome> {
@@ -251,8 +343,17 @@ class Guard {
   }
 }
 
-const worseOf = (kind: string): 'increase' | 'decrease' =>
-  kind === 'availability' || kind === 'throughput' ? 'decrease' : 'increase'
+type Hindrance = Extract<GuardLine, { type: 'guard-hindered' }>['about']
+
+const WAITS = 'the guard waits for that, and tries again'
+
+const TOO_LATE =
+  'its time was over before this watch began: nobody has watched since the one before was cut off. Give it a time of its own with --for'
+
+function firedIn(judged: readonly JudgedTrigger[]): GuardBreach | null {
+  const fired = judged.find(({ judgement }) => judgement.verdict === 'fired')
+  return fired === undefined ? null : breachOf(fired)
+}
 
 /** Why there is nothing to guard any more; null: the release stands. */
 function standsNoMore(state: RunState): string | null {
@@ -262,52 +363,6 @@ function standsNoMore(state: RunState): string | null {
   if (asked?.because === 'person') return 'somebody has taken the release back'
   if (asked?.because === 'guard') return 'another guard has taken the release back'
   return `the run ended as ${state.outcome}`
-}
-
-interface Round {
-  readonly judged: readonly JudgedTrigger[]
-  readonly seen: ReturnType<Patients['look']> extends Promise<infer Seen> ? Seen : never
-}
-
-function roundOf(
-  round: number,
-  all: readonly Readings[],
-  { judged, seen }: Round,
-): Extract<Unstamped, { type: 'guard-round' }> {
-  const targets = all.map((readings): GuardTarget => {
-    const { environment, component, version } = readings.target
-    const instances = seen.get(`${environment}/${component}`) ?? null
-    return { environment, component, version, measured: readings.latest(), instances }
-  })
-  const triggers = judged.flatMap(({ target, trigger, judgement }) => {
-    const { verdict, breaches, needed, reason } = judgement
-    if (verdict === 'quiet') return []
-    const { environment, component } = target
-    return [{ environment, component, measure: trigger.name, verdict, breaches, needed, reason }]
-  })
-  return { type: 'guard-round', round, targets, triggers }
-}
-
-function breachOf({ target, trigger, judgement, points }: JudgedTrigger): GuardBreach {
-  const { condition, unit, name } = trigger
-  return {
-    environment: target.environment,
-    component: target.component,
-    version: target.version,
-    measure: name,
-    unit,
-    expected: formatCondition({ condition, unit }),
-    threshold: condition.kind === 'within' ? null : condition.threshold,
-    reason: judgement.reason,
-    firedAt: judgement.at ?? points.at(-1)?.at ?? 0,
-    measurements: points
-      .slice(-MOST_BREACH_POINTS)
-      .map(({ at, value, requests }) => [
-        at,
-        value !== null && Number.isFinite(value) ? value : null,
-        requests ?? null,
-      ]),
-  }
 }
 
 const refuse = (code: string, message: string, hint: string): InputError =>

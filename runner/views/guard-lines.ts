@@ -45,6 +45,8 @@ export function guardText(line: GuardLine, paint: Painter): readonly string[] {
       return [`${time} ${paint.red(`${MARKS.failed} ${breachText(line.breach)}: the release is taken back`)}`]
     case 'guard-decided':
       return [`${time} ${paint.yellow(`${MARKS.warned} ${plain(line.reason)}`)}`]
+    case 'guard-hindered':
+      return [`${time} ${paint.yellow(`${MARKS.warned} ${plain(line.reason)}`)}`]
     case 'guard-ended':
       return [`${time} ${ends(line, paint)}`]
   }
@@ -77,6 +79,10 @@ function ends(
   switch (outcome) {
     case 'quiet':
       return paint.green(`${MARKS.succeeded} nothing had to be taken back, ${after}`)
+    case 'unmeasured':
+      return paint.red(
+        `${MARKS.failed} nothing was taken back, ${after}, and not all of it was seen: ${plain(reason)}`,
+      )
     case 'rolled-back':
       return paint.cyan(`${MARKS.undone} the release is taken back, ${after}: ${plain(reason)}`)
     case 'rollback-failed':

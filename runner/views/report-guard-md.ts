@@ -77,7 +77,9 @@ function validatedText(number: number, { components, recoveries, ok }: Validatio
 }
 
 const outcomeText = (outcome: keyof typeof GUARD_OUTCOMES): string =>
-  outcome === 'rollback-failed' ? `**${GUARD_OUTCOMES[outcome]}**` : GUARD_OUTCOMES[outcome]
+  outcome === 'rollback-failed' || outcome === 'unmeasured'
+    ? `**${GUARD_OUTCOMES[outcome]}**`
+    : GUARD_OUTCOMES[outcome]
 
 /** What each watch saw and did. */
 export function guardSection({ guards = [] }: Report): string {

@@ -85,7 +85,7 @@ function watchText(guard: NonNullable<Report['guards']>[number]): Markup {
     ...recoveries.map(one => ({ at: one.at, line: recoveryText(one) })),
   ].sort((a, b) => a.at - b.at)
   return html`<li>${renderTime(startedAt)}, by ${who}: ${rounds} rounds, ${end}${
-    outcome === 'rollback-failed' ? html`<span class="bad">${how}</span>` : how
+    outcome === 'rollback-failed' || outcome === 'unmeasured' ? html`<span class="bad">${how}</span>` : how
   }${reason === null ? '' : ` (${reason})`}${
     told.length === 0
       ? null

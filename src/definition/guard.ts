@@ -47,7 +47,7 @@ export interface AnomalyOptions {
 
 /** What is watched after a release, and when it is taken back. */
 export interface GuardOptions {
-  /** For how long it watches, from its start. */
+  /** For how long it watches, from the start of its first watch: one that was cut off is gone on with to the same end. */
   readonly for: Value<Duration>
   /** From one round of measurements to the next; `'30s'` if left out. */
   readonly every?: Value<Duration>

@@ -47,6 +47,8 @@ export interface PlanTrigger extends PlanReading {
   readonly noData: NoData
   /** A measurement that rests on fewer requests waits for more; a period that does is no data. */
   readonly minRequests: number
+  /** So many errors in a row are let go by; left out: 4. */
+  readonly consecutiveErrorLimit?: number
 }
 
 /** When a value is unusual. */

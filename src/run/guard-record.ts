@@ -106,13 +106,24 @@ export type GuardLine =
       /** What is done about it, and why. */
       readonly reason: string
     })
+  /** What stands in its way; told once, until it has gone. */
+  | (At & {
+      readonly type: 'guard-hindered'
+      /**
+       * stopped: somebody has stopped what was released, and it is not started again. unmeasured: a trigger's source fails
+       * again and again. held: somebody else has what it needs to act, and it waits.
+       */
+      readonly about: 'stopped' | 'unmeasured' | 'held'
+      readonly reason: string
+    })
   | (At & {
       readonly type: 'guard-ended'
       /**
-       * quiet: its time was over. rolled-back, rollback-failed: it has acted. gone: the release stands no more, by somebody
-       * else's doing. interrupted: it was told to stop.
+       * quiet: its time was over, and no trigger had fired. unmeasured: its time was over, and not every trigger could be
+       * judged. rolled-back, rollback-failed: it has acted. gone: the release stands no more, by somebody else's doing.
+       * interrupted: it was told to stop.
        */
-      readonly outcome: 'quiet' | 'rolled-back' | 'rollback-failed' | 'gone' | 'interrupted'
+      readonly outcome: 'quiet' | 'unmeasured' | 'rolled-back' | 'rollback-failed' | 'gone' | 'interrupted'
       readonly reason: string
       readonly rounds: number
     })
@@ -144,7 +155,7 @@ export function foldGuard(lines: readonly GuardLine[]): GuardSummary | null {
   return {
     startedAt: first.at,
     who: first.who,
-    until: first.until,
+    until: of('guard-started').at(-1)!.until,
     endedAt: ended?.at ?? null,
     outcome: ended?.outcome ?? null,
     reason: ended?.reason ?? of('guard-decided').at(-1)?.reason ?? null,
@@ -153,4 +164,14 @@ export function foldGuard(lines: readonly GuardLine[]): GuardSummary | null {
     anomalies: of('guard-anomaly').map(({ type: _type, kind: _kind, ...told }) => told),
     recoveries: of('guard-recovery').map(({ type: _type, ...told }) => told),
   }
+}
+
+/**
+ * When the time of a watch is over that did not come to its end: the latest one, where it was cut off or told to stop.
+ * null: there is none to go on with.
+ */
+export function cutOffUntil(guards: readonly (GuardSummary | null)[]): number | null {
+  const last = guards.findLast(guard => guard !== null && guard.until > guard.startedAt)
+  if (last == null || (last.outcome !== null && last.outcome !== 'interrupted')) return null
+  return last.until
 }

@@ -128,7 +128,13 @@ export interface Holder {
 }
 
 export type Acquired =
-  | { readonly type: 'acquired'; readonly fence: number; readonly release: () => Promise<void> }
+  | {
+      readonly type: 'acquired'
+      readonly fence: number
+      readonly release: () => Promise<void>
+      /** Who had it last; left out: nobody, or nobody knows. */
+      readonly before?: Holder
+    }
   | { readonly type: 'held'; readonly holder: Holder }
 
 // ── platforms ───────────────────────────────────────────────────────────────────────────────────

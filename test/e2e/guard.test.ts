@@ -156,6 +156,19 @@ describe('watch --guard', () => {
       { name: 'restart', component: 'front', outcome: 'mended' },
     ])
     expect(await versionsOf(project)).toBe('stable 2.0.0 0%, stable 2.0.0 0%')
+    // The next one goes on with the same time, and brings nothing back that is stopped on purpose.
+    const next = project.start(['watch', run, '--guard', '--json'])
+    await watches(next)
+    const stopped = await project.release(['local', 'stop'])
+    expect(stopped.code, stopped.stderr).toBe(0)
+    const end = await next.exit
+    expect(end.code, end.stderr).toBe(1)
+    const [began, again] = [exit, end].map(each => linesOf(each, 'guard-started')[0]!)
+    expect(again!.until).toBe(began!.until)
+    expect(linesOf(end, 'guard-ended')).toMatchObject([
+      { outcome: 'gone', reason: 'somebody has stopped back in production, front in production' },
+    ])
+    expect(await versionsOf(project)).toBe(' 0%,  0%')
   })
 
   test('two watch one run: one of them acts, and nothing is taken back twice', {
@@ -166,9 +179,8 @@ describe('watch --guard', () => {
     await Promise.all(guards.map(watches))
     project.write('fault', 'front errors\n')
     const codes = (await Promise.all(guards.map(({ exit }) => exit))).map(({ code }) => code)
-    // The other one is refused by the run's lock, or finds that the release stands no more.
-    expect(codes).toContain(1)
-    expect(codes.filter(code => code !== 1 && code !== 4)).toEqual([])
+    // The other one waits for the run's lock, and finds then that the release stands no more.
+    expect(codes).toEqual([1, 1])
     expect(await project.eventsOf(run, 'rollback-planned')).toHaveLength(1)
     expect(await versionsOf(project)).toBe('stable 1.0.0 0%, stable 1.0.0 0%')
   })

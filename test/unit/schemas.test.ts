@@ -315,6 +315,9 @@ test('the guard’s schema says what its type says', () => {
       kind: { outlier: true, drift: true } satisfies Literals<LineOf<'guard-anomaly'>['kind']>,
       'triggers.*.verdict': {
         fired: true,
+      about: { stopped: true, unmeasured: true, held: true } satisfies Literals<
+        LineOf<'guard-hindered'>['about']
+      >,
         breaching: true,
         cooling: true,
         unmeasured: true,

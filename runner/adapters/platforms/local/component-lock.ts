@@ -115,7 +115,8 @@ export const acquireLock = async (place: ComponentPlace, holder: Holder): Promis
       continue
     }
     await prune(place, fence)
-    return { type: 'acquired', fence, release: () => release(place, fence, file) }
+    const before = owner === null ? {} : { before: owner.holder }
+    return { type: 'acquired', fence, release: () => release(place, fence, file), ...before }
   }
 }
 

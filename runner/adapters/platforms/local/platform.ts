@@ -203,7 +203,7 @@ class OwnLocks {
     if (acquired.type === 'held') return acquired
     const { fence, release } = acquired
     this.#held.set(key, { run: holder.run, fence, shares: 1, release })
-    return { type: 'acquired', fence, release: this.#share(key) }
+    return { ...acquired, release: this.#share(key) }
   }
 
   /** Releasing one share twice counts once. */
