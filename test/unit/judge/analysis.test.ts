@@ -330,7 +330,7 @@ describe('a comparison', () => {
         { value: 0.01, baseline: 0.01 },
         { value: 0.005, baseline: 0.01 },
       ],
-      'pass: error rate 0.5% is at most 10% above the stable version (1%), in 2 of 2 points',
+      'pass: error rate 0.5% is at most 10% or 0.1 points above the stable version (1%), in 2 of 2 points',
     ],
     [
       'without a baseline',
@@ -342,7 +342,7 @@ describe('a comparison', () => {
       'once without is allowed',
       { ...rule, inconclusiveLimit: 1 },
       [{ value: 0.01 }, { value: 0.01, baseline: 0.01 }],
-      'pass: error rate 1% is at most 10% above the stable version (1%), in 1 of 2 points',
+      'pass: error rate 1% is at most 10% or 0.1 points above the stable version (1%), in 1 of 2 points',
     ],
     [
       'by half, more without than with',
@@ -354,7 +354,7 @@ describe('a comparison', () => {
       'by half, as many without as with',
       { ...rule, inconclusiveLimit: 'half', count: 4 },
       [{ value: 0.01, baseline: 0.01 }, { value: 0.01 }, { value: 0.01, baseline: 0.01 }, { value: 0.01 }],
-      'pass: error rate 1% is at most 10% above the stable version (1%), in 2 of 4 points',
+      'pass: error rate 1% is at most 10% or 0.1 points above the stable version (1%), in 2 of 4 points',
     ],
     [
       'by half, the last three without',
@@ -375,7 +375,7 @@ describe('a comparison', () => {
         { value: 0.5, baseline: 0.01, requests: 2 },
         { value: 0, baseline: 0.01, requests: 98 },
       ],
-      'pass: error rate 1% is at most 10% above the stable version (1%)',
+      'pass: error rate 1% is at most 10% or 0.1 points above the stable version (1%)',
     ],
   ])('%s', (_, given, sketches, expected) => expect(judged(given, sketches)).toBe(expected))
 })
