@@ -8,6 +8,7 @@
 import { isReleaseError, type ReleaseError, StateError } from '../../src/errors.ts'
 import type { Json, Millis, Retry } from '../../src/plan/plan.ts'
 import type { Failure, Unstamped } from '../../src/run/events.ts'
+import { isEvidence } from '../../src/run/evidence.ts'
 import { systemClock } from './clock.ts'
 import type { Task } from './engine.ts'
 import { type Done, operate } from './operations.ts'
@@ -70,16 +71,14 @@ async function performTask(task: Task, world: World): Promise<readonly Unstamped
   try {
     const attempt = { task, world, signal: stop.signal, over: over.signal }
     const done = task.work.rollback === null ? await operate(attempt) : await undo(attempt)
-    return stoppedOutcome(task) ?? succeeded(task, done)
+    return stoppedOutcome(task, done.value) ?? succeeded(task, done)
   } catch (error) {
     if (isFenced(error)) throw takenOver(error)
     if (isStateUnusable(error)) throw error
+    const { evidence } = error as { evidence?: Json }
     return (
-      stoppedOutcome(task) ??
-      failed(task, world, {
-        failure: scrubbed(failureOf(error, isLate ? limit : null), world),
-        evidence: (error as { evidence?: Json }).evidence,
-      })
+      stoppedOutcome(task, evidence) ??
+      failed(task, world, { failure: scrubbed(failureOf(error, isLate ? limit : null), world), evidence })
     )
   } finally {
     stopTimer?.()
@@ -102,10 +101,12 @@ function succeeded({ work, attempt }: Task, done: Done): readonly Unstamped[] {
 }
 
 /** What was told to stop has not failed: a cancelled node is a consequence, an aborted one is taken up by a resume. */
-function stoppedOutcome({ work, stopped }: Task): readonly Unstamped[] | null {
+function stoppedOutcome({ work, stopped }: Task, left: Json | undefined): readonly Unstamped[] | null {
   const why = stopped()
   if (why === null) return null
-  return why.type === 'aborted' ? [] : [{ type: 'node-cancelled', node: work.key, because: why.because }]
+  if (why.type === 'aborted') return []
+  const measured = left !== undefined && isEvidence(left) ? { evidence: left } : {}
+  return [{ type: 'node-cancelled', node: work.key, because: why.because, ...measured }]
 }
 
 interface Told {

@@ -250,9 +250,10 @@ function thresholdsOf(own: readonly Seen[]): Chart['thresholds'] {
   }))
 }
 
-/** Each analysis once: it passed, or what broke it. */
+/** Each analysis that decided something, once: it passed, or what broke it. */
 function verdictMoments(seen: readonly Seen[]): readonly ChartMoment[] {
-  const byAnalysis = Map.groupBy(seen, ({ analysis }) => analysis)
+  const decided = seen.filter(({ analysis }) => !analysis.cancelled)
+  const byAnalysis = Map.groupBy(decided, ({ analysis }) => analysis)
   return [...byAnalysis].map(([analysis, own]): ChartMoment => {
     const score = analysis.scores?.find(({ verdict }) => verdict !== 'pass')
     const broken = score ?? own.find(({ measure }) => measure.verdict === 'fail')?.measure

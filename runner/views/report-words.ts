@@ -65,11 +65,12 @@ export const nodeNotes = ({ warning, summary }: ReportNode): string =>
 
 /** `passed in 2.0 s on 420 requests; the canary side is kept` */
 export function analysisText(analysis: ReportAnalysis): string {
-  const { passed, startedAt, finishedAt, requests, winner, scores = [] } = analysis
+  const { passed, cancelled, startedAt, finishedAt, requests, winner, scores = [] } = analysis
   const took = renderDuration(finishedAt - startedAt)
   const counted = requests === 0 ? '' : ` on ${countedRequests(requests)}`
   const won = winner === undefined ? '' : `; the ${winner} side is kept`
   const scored = scores.map(score => `; scored ${spanText(score)}`).join('')
+  if (cancelled) return `stopped after ${took}${counted}, undecided`
   return `${passed ? 'passed' : 'failed'} in ${took}${counted}${won}${scored}`
 }
 

@@ -96,7 +96,12 @@ export type RunEvent =
       readonly evidence?: Json
     })
   /** Stopped by us while it ran or waited, as a consequence. */
-  | (OfNode & { readonly type: 'node-cancelled'; readonly because: string })
+  | (OfNode & {
+      readonly type: 'node-cancelled'
+      readonly because: string
+      /** What it had measured by then. */
+      readonly evidence?: Json
+    })
   /** Never started, as a consequence of `because`, a node's key or `only`. */
   | (OfNode & { readonly type: 'node-skipped'; readonly because: string })
   /** Its attempt was cut off by a crash and nobody can tell whether its effect happened: a person must say. */

@@ -194,6 +194,7 @@ function takeNode(fold: ReportFold, track: Track, event: NodeEvent): void {
       return
     case 'node-cancelled':
       track.because = event.because
+      takeMeasured(fold.measured, track, event)
       endTrack(track, 'cancelled', event.at)
       return
     case 'node-skipped':

@@ -4,7 +4,8 @@
  * Boundary: pure; a part of the report's fold. What a measurement means was judged when it was taken.
  *
  *  M1. A share is where the requests went after that moment, whichever node or rollback put it there.
- *  M2. Every analysis that came to an end stands in it, also one whose node was run again later.
+ *  M2. Every analysis that came to an end or was stopped stands in it, also one whose node was run again later.
+ *      One that was stopped has decided nothing.
  */
 import type { PlanNode } from '../plan/plan.ts'
 import type { RunEvent } from './events.ts'
@@ -33,7 +34,7 @@ export interface Ended {
   readonly undoes: string | null
 }
 
-type EndEvent = Extract<RunEvent, { type: 'node-succeeded' | 'node-failed' }>
+type EndEvent = Extract<RunEvent, { type: 'node-succeeded' | 'node-failed' | 'node-cancelled' }>
 
 /** Takes in what the end of a node says of traffic and measurements. */
 export function takeMeasured(measured: Measured, { node, undoes }: Ended, event: EndEvent): void {
@@ -102,12 +103,15 @@ function move({ traffic, shares }: Measured, node: PlanNode, { event, ...moved }
 function takeAnalysis({ analyses, winners }: Measured, node: PlanNode, event: EndEvent): void {
   const left = event.type === 'node-succeeded' ? event.value : event.evidence
   if (!isEvidence(left)) return
-  const { started, ended, requests, series, winner, scores } = left
+  const { started, ended, requests, series, scores } = left
+  const cancelled = event.type === 'node-cancelled'
+  const winner = cancelled ? undefined : left.winner
   if (winner !== undefined) winners.set(node.key, winner)
   analyses.push({
     node: node.key,
     title: node.title,
     passed: event.type === 'node-succeeded',
+    ...(cancelled && { cancelled }),
     startedAt: started,
     finishedAt: ended,
     requests,

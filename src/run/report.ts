@@ -136,6 +136,8 @@ export interface ReportAnalysis {
   readonly node: string
   readonly title: string
   readonly passed: boolean
+  /** It was stopped before it came to an end, as a consequence of something else. */
+  readonly cancelled?: true
   readonly startedAt: number
   readonly finishedAt: number
   /** Requests that it rests on, each counted once. */

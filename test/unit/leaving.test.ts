@@ -1,13 +1,16 @@
-/** A run that waits for a person may be left, but not while traffic is divided: the real engine, in virtual time. */
+/** Runs that are left or cancelled in the middle of a canary: the real engine, in virtual time. */
 import { expect, test } from 'vitest'
 import { type Ended, runEngine } from '../../runner/engine/engine.ts'
 import { createPerformer } from '../../runner/engine/perform.ts'
 import { SimulatedRun, simulatedGround } from '../../runner/engine/simulated-ground.ts'
 import { ModelWorld } from '../../runner/simulate/model-world.ts'
+import { analysisText } from '../../runner/views/report-words.ts'
 import { canary, environment, errorRate, local, release, service } from '../../src/index.ts'
 import type { Plan } from '../../src/plan/plan.ts'
-import type { Unstamped } from '../../src/run/events.ts'
+import { buildReport } from '../../src/run/build-report.ts'
+import type { RunEvent, Unstamped } from '../../src/run/events.ts'
 import { foldRun } from '../../src/run/fold.ts'
+import type { ReportMeasure } from '../../src/run/report.ts'
 import { planOf, sha256 } from './compile-rig.ts'
 
 const production = environment('production', { on: local() })
@@ -20,6 +23,7 @@ interface Played {
   readonly ended: Ended
   readonly hours: number
   readonly events: readonly string[]
+  readonly journal: readonly RunEvent[]
 }
 
 /** One runner without any patience; after an hour somebody cancels. */
@@ -45,7 +49,7 @@ async function play(plan: Plan): Promise<Played> {
   const events = run.events.flatMap(event =>
     'node' in event ? [`${event.type} ${event.node}`] : [event.type],
   )
-  return { ended, hours: (ground.clock.now() - START) / HOUR, events }
+  return { ended, hours: (ground.clock.now() - START) / HOUR, events, journal: run.events }
 }
 
 const openingOf = ({ hash, bundle, release: { name, version } }: Plan): readonly Unstamped[] => {
@@ -105,4 +109,26 @@ test('while a person is asked in the middle of a canary it stays, and a cancel t
       "run-finished",
     ]
   `)
+})
+
+test('an analysis that is stopped leaves what it had measured, and has decided nothing', async () => {
+  const steps = [20, 100].map(weight => ({ weight }))
+  const plan = planOf(
+    release('r', { version: '2.0.0', components: [one] }).stage('production', s =>
+      s.deploy([one], {
+        to: production,
+        with: canary({ steps, every: '2h', analysis: [errorRate().below('1%')] }),
+      }),
+    ),
+    { live },
+  )
+  const { ended, journal } = await play(plan)
+  expect(ended).toEqual({ type: 'finished', outcome: 'cancelled' })
+  const { analyses } = buildReport(plan, journal)
+  expect(analyses).toMatchObject([
+    { node: 'production/one/canary/20/analyse', passed: false, cancelled: true },
+  ])
+  const [{ points }] = analyses[0]!.measures as [ReportMeasure]
+  expect(points.length).toBeGreaterThan(0)
+  expect(analysisText(analyses[0]!)).toMatch(/^stopped after .*, undecided$/)
 })

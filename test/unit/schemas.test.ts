@@ -197,13 +197,15 @@ test('the event’s schema says what its type says', () => {
   const refused = proveSchema(eventSchema, Object.values(eventSamples).flat(), {
     optional: {
       failure,
-      '**': { strategy: true, breach: true, validated: true } satisfies Optional<
+      '**': { strategy: true, breach: true, validated: true, evidence: true } satisfies Optional<
         EventOf<'rollback-planned'>
       > &
-        Optional<EventOf<'rollback-finished'>>,
+        Optional<EventOf<'rollback-finished'>> &
+        Optional<EventOf<'node-failed'>> &
+        Optional<EventOf<'node-cancelled'>>,
     },
     maps: [],
-    free: ['value'],
+    free: ['value', 'evidence'],
     signed: ['breach.threshold', 'breach.measurements.*.*'],
     literals: {
       type: eventSamples,
@@ -238,7 +240,7 @@ test('the report’s schema says what its type says', () => {
       cause: { position: true } satisfies Optional<ReportCause>,
       'cause.position': span,
       '**.failure': failure,
-      'analyses.*': { winner: true, scores: true } satisfies Optional<ReportAnalysis>,
+      'analyses.*': { cancelled: true, winner: true, scores: true } satisfies Optional<ReportAnalysis>,
     },
     maps: ['params'],
     free: ['gates.*.value', 'params.*'],
