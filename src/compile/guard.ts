@@ -166,11 +166,31 @@ function lowerTrigger(
     window,
     noData,
     minRequests: requestsOf(context, metric) ?? requestsToFire(metric, expected),
+    ...errorLimitOf(lowering, model),
   }
   checkTriggerOptions(context, metric, model.at)
   checkMeasurable(context, trigger, { model: metric, watch: { environment } })
   return trigger
 }
+
+/** Nothing where it is the usual one. */
+function errorLimitOf(
+  { context }: Asked,
+  { metric, at }: TriggerModel,
+): Pick<PlanTrigger, 'consecutiveErrorLimit'> {
+  const { name, consecutiveErrorLimit } = metric
+  if (!Number.isInteger(consecutiveErrorLimit) || consecutiveErrorLimit < 0)
+    context.report({
+      code: 'not-a-count',
+      message: `the consecutiveErrorLimit of the trigger on ${name} is ${consecutiveErrorLimit}`,
+      hint: 'Write a whole number from 0; 4 is usual.',
+      at,
+    })
+  return consecutiveErrorLimit === USUAL_ERRORS ? {} : { consecutiveErrorLimit }
+}
+
+/** Errors in a row that a metric lets go by where the team does not say. */
+const USUAL_ERRORS = 4
 
 /** More are enough for any quantile. */
 const ENOUGH_REQUESTS = 100

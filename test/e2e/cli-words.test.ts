@@ -212,7 +212,7 @@ describe('help', () => {
       Shows a run as it goes on in another terminal, until it ends. With --guard, watches over a release that is done.
 
         --guard      measure what was released, and take it back when a trigger of its guard fires (exit 1)
-        --for TIME   with --guard: how long (as the definition says)
+        --for TIME   with --guard: how long, from now (as the definition says, from the first watch)
         --json       print JSON on stdout, and nothing else there
         --state DIR  where runs are kept (.release beside the package.json above the definition)
         --no-color   no colour, as with NO_COLOR

@@ -66,6 +66,19 @@ describe('lowered', () => {
     ])
   })
 
+  it('errors in a row that a trigger lets go by, where they are not the usual four', () => {
+    const limits = (...triggers: Parameters<typeof trigger>[0][]): readonly unknown[] =>
+      planOf(
+        both.guard({ for: '1h', triggers: triggers.map(metric => trigger(metric, { period: '1m' })) }),
+      ).guard!.places[0]!.triggers.map(({ consecutiveErrorLimit }) => consecutiveErrorLimit)
+    const [usual, four, two] = [
+      errorRate(),
+      errorRate({ consecutiveErrorLimit: 4 }),
+      errorRate({ consecutiveErrorLimit: 2 }),
+    ]
+    expect(limits(usual.above('5%'), four.above('6%'), two.above('7%'))).toEqual([undefined, undefined, 2])
+  })
+
   it('every window', () => {
     const slow = latency('p95').above('2s')
     const plan = planOf(
@@ -160,6 +173,30 @@ describe('refused', () => {
         help: Write whole numbers from 1, and no more breaches than there are periods.
       error[trigger-too-short] at trigger on error rate: the trigger on error rate judges periods of 10000 ms, and is measured every 30000 ms
         help: Give it a longer period, or the guard a shorter \`every\`."
+    `)
+  })
+
+  it('a trigger that compares, in every way of writing it', () => {
+    const compared = [
+      errorRate().within('10%').of('stable'),
+      errorRate().within('10%').of(0.02),
+      compare(errorRate()),
+      latency('p95').within('10%').of('stable'),
+      compare(latency('p95'), { with: 'baseline' }),
+    ]
+    for (const metric of compared)
+      expect(said(both.guard({ for: '1h', triggers: [trigger(metric, { period: '1m' })] }))).toContain(
+        'error[not-a-trigger]',
+      )
+  })
+
+  it('a limit of errors that is no count', () => {
+    const metric = errorRate({ consecutiveErrorLimit: 0.5 }).above('5%')
+    expect(
+      said(both.guard({ for: '1h', triggers: [trigger(metric, { period: '1m' })] })),
+    ).toMatchInlineSnapshot(`
+      "error[not-a-count] at trigger on error rate: the consecutiveErrorLimit of the trigger on error rate is 0.5
+        help: Write a whole number from 0; 4 is usual."
     `)
   })
 
