@@ -37,7 +37,8 @@ export function renderSimulation(simulation: Simulation, options: SimulationText
 function sourceOf({ plan, known }: SimulationTextOptions): string {
   const assumed = plan.nodes.length - known.nodes
   if (known.runs === 0) return 'There are no earlier runs: all durations are assumed.'
-  return `Durations: the median of ${known.runs} earlier runs for ${known.nodes} nodes, assumed for ${assumed}.`
+  const runs = known.runs === 1 ? 'one earlier run' : `${known.runs} earlier runs`
+  return `Durations: the median of ${runs} for ${known.nodes} nodes, assumed for ${assumed}.`
 }
 
 /** No failure shows it, and no simulation could: what nobody measures. */
