@@ -101,11 +101,11 @@ describe('looks', () => {
     expect(verdicts(comparison)).toBe('pass, pass')
   })
 
-  /** The shares of 300 that pass and that fail, with the end after six points and patience for twelve more. */
+  /** The shares of 150 that pass and that fail, with the end after six points and patience for twelve more. */
   const sharesOf = (mean: number): { readonly pass: number; readonly fail: number } => {
     const random = seeded(11)
     const counts = { pass: 0, fail: 0 }
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 150; round += 1) {
       const canary = normals(random, { mean, sd: 6 }, 18)
       const other = normals(random, { mean: 100, sd: 6 }, 18)
       const all = canary.map((value, i) => [value, other[i]!] as const)
@@ -118,11 +118,11 @@ describe('looks', () => {
       const { verdict } = comparison.sight('ended')
       if (verdict === 'pass' || verdict === 'fail') counts[verdict] += 1
     }
-    return { pass: counts.pass / 300, fail: counts.fail / 300 }
+    return { pass: counts.pass / 150, fail: counts.fail / 150 }
   }
 
   test('all together are no more often mistaken than they say, however long one waits', () => {
-    // A look at each new point, with the doubt of the end alone, would let one of six pass that are worse by just what matters.
+    // A look at each new point, with the doubt of the end alone, would let one of seven pass that are worse by just what matters.
     expect(sharesOf(110).pass).toBeLessThan(0.1)
     const alike = sharesOf(100)
     expect(alike.fail).toBeLessThan(0.1)
