@@ -322,7 +322,9 @@ const WORSE = { higher: 'increase', lower: 'decrease', either: 'either' } as con
 
 /**
  * Compares the new version's measurements with the other side's, as distributions (Mann-Whitney): fails where they are
- * worse by more than the tolerance and that is no chance; too few of them are no verdict.
+ * worse by more than the tolerance and that is no chance; too few of them are no verdict. It is looked at three times on the
+ * way, decided when its time is over, and, where nobody can tell then, looked at four times more while the analysis is patient:
+ * all looks together are mistaken no more often than `confidence` says.
  *
  * @example
  * import { canary, compare, cpu, errorRate, latency } from 'release-as-code'
