@@ -32,7 +32,7 @@ import { requestsBeside, withFloor } from './floors.ts'
 import type { Lowering } from './lower.ts'
 import { checkOptions } from './metric-options.ts'
 import { lowerScore } from './score.ts'
-import { checkSound } from './sound.ts'
+import { checkReach, checkSound } from './sound.ts'
 import { parseDuration } from './units.ts'
 
 const SECOND: Millis = 1000
@@ -133,6 +133,8 @@ function lowerMetric(lowering: Lowering, model: MetricModel, among: Among): Plan
   checkApart(context, metric, model.at)
   const limit = watch.openEnded === true ? null : watch.duration + patience
   checkSound(context, metric, { limit, at: model.at })
+  if (watch.openEnded !== true)
+    checkReach(context, metric, { duration: watch.duration, patience, at: model.at })
   return metric
 }
 

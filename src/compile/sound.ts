@@ -7,6 +7,8 @@ import type { CallSite } from '../definition/model.ts'
 import type { AnalysisRule } from '../judge/analysis.ts'
 import { diagnoseRule } from '../judge/soundness.ts'
 import type { Millis, PlanMetric } from '../plan/plan.ts'
+import { reachOf } from '../plan/reach.ts'
+import { countText, durationText } from '../plan/render/wording.ts'
 import type { CompileContext } from './context.ts'
 
 export interface SoundOptions {
@@ -22,6 +24,32 @@ export function checkSound(context: CompileContext, metric: PlanMetric, { limit,
   for (const { code, message, hint } of diagnoseRule(ruleOf(metric, limit)))
     context.report({ code, message, ...(hint === undefined ? {} : { hint }), at })
 }
+
+/** Reports a comparison that has too few points to come to anything, or none before it waits for more. */
+export function checkReach(
+  context: CompileContext,
+  metric: PlanMetric,
+  { at, ...time }: { readonly duration: Millis; readonly patience: Millis; readonly at: CallSite },
+): void {
+  const reach = context.isFaulty(at) ? null : reachOf(metric, time)
+  if (reach === null || reach.ended.taken >= reach.ended.fewest) return
+  const { ended, waited } = reach
+  const isLate = waited.taken >= waited.fewest
+  const points = `has ${countText(ended.taken, 'point')} a side in ${durationText(time.duration)}`
+  const fewer = `fewer than ${ended.fewest} decide nothing, whatever they are`
+  context.report({
+    severity: isLate ? 'warning' : 'error',
+    code: isLate ? 'compared-late' : 'compared-for-nothing',
+    message: isLate
+      ? `${metric.name} ${points}, and ${fewer}: it comes to a verdict only where it waits for more, in its patience`
+      : `${metric.name} ${points} and ${waited.taken} with its patience, and ${fewer}: it never comes to a verdict`,
+    hint: `Measure it more often, such as every ${durationText(often(time.duration))}, or for longer.`,
+    at,
+  })
+}
+
+/** So often that there are twenty points. */
+const often = (duration: Millis): Millis => Math.max(1, Math.floor(duration / 20))
 
 /** As the engine judges it: the first measurement ends the first interval after the delay. */
 function ruleOf(metric: PlanMetric, limit: Millis | null): AnalysisRule {

@@ -55,6 +55,12 @@ const LATE = { looks: 4, share: 1 / 4 } as const
 
 const GAPS: Readonly<Record<NoData, Gap>> = { hold: 'waits', fail: 'bad', ignore: 'left-out' }
 
+/** What the look at the end may doubt, and each of those after it. */
+export const doubtOfLooks = (confidence: number): { readonly ended: number; readonly waited: number } => ({
+  ended: ((1 - confidence) * END.share) / END.looks,
+  waited: ((1 - confidence) * LATE.share) / LATE.looks,
+})
+
 const VERDICTS: Readonly<Record<Comparison['verdict'], Sight['verdict']>> = {
   pass: 'pass',
   high: 'fail',

@@ -11,6 +11,7 @@
  */
 import type { AnalysisRule } from './analysis.ts'
 import type { Condition } from './condition.ts'
+import { lnChoose } from './statistics/beta.ts'
 import { normalAbove, normalBelow, normalQuantile } from './statistics/normal.ts'
 import { binomialAbove, binomialBelow } from './statistics/proportions.ts'
 
@@ -143,6 +144,13 @@ export function pointsNeeded({ spreads, error = 0.02 }: Effect, power = 0.8): nu
   if (excess === 0) return null
   const both = (-normalQuantile(error) + normalQuantile(power)) ** 2 / (3 * excess * excess)
   return Math.ceil(both / 2)
+}
+
+/** So few points on each side that Mann and Whitney's test finds a difference at all, however great: with fewer, chance alone orders them so. */
+export function fewestPoints(error: number): number {
+  let points = 1
+  while (-lnChoose(2 * points, points) > Math.log(error)) points += 1
+  return points
 }
 
 /** How likely so many points on each side find the shift. */

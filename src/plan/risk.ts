@@ -6,6 +6,7 @@
 import { exposedShare, timeToDetect } from '../judge/exposure.ts'
 import { requestsNeeded } from '../judge/power.ts'
 import type { AnalyseOperation, Millis, Plan, PlanMetric, PlanNode, ShiftOperation } from './plan.ts'
+import { type ComparisonReach, comparisonsOf } from './reach.ts'
 
 /** One deployment in lockstep, or one component's. */
 export interface Risk {
@@ -32,6 +33,8 @@ export interface Risk {
   readonly requests: number
   /** Requests without any error that show it to be within its strictest threshold, with 98 % certainty; null: no such. */
   readonly certain: { readonly metric: string; readonly requests: number } | null
+  /** What is compared as distributions, and what that can find. */
+  readonly comparisons: readonly ComparisonReach[]
 }
 
 /** One entry for each deployment that divides traffic, in plan order. */
@@ -52,7 +55,8 @@ const isProgressive = ({ operation, component }: PlanNode): boolean =>
 
 function riskOf(plan: Plan, name: string, nodes: readonly PlanNode[]): Risk {
   const shifts = nodes.flatMap(({ operation }) => (operation.kind === 'shift' ? [operation] : []))
-  const metrics = nodes.flatMap(({ operation }) => (operation.kind === 'analyse' ? operation.metrics : []))
+  const watches = nodes.flatMap(({ operation }) => (operation.kind === 'analyse' ? [operation] : []))
+  const metrics = watches.flatMap(watch => watch.metrics)
   const components = [...new Set(nodes.map(node => node.component!))]
   const weights = [...new Set(shifts.map(shareOf))].sort((a, b) => a - b)
   const lockstep = nodes[0]!.lockstep !== undefined
@@ -71,6 +75,7 @@ function riskOf(plan: Plan, name: string, nodes: readonly PlanNode[]): Risk {
     back: longestShift(nodes) * (lockstep ? hops : 1),
     requests: Math.max(0, ...metrics.map(metric => metric.minRequests), ...nodes.map(wantedBy)),
     certain: strictest(metrics),
+    comparisons: comparisonsOf(watches),
   }
 }
 

@@ -289,6 +289,30 @@ describe('metrics that cannot do what they are for', () => {
     `)
   })
 
+  test('what is compared by too few points to come to anything', () => {
+    const slow = compare(latency('p95', { interval: '1m' }))
+    const with_ = (metric: Metric, patience: '0s' | '1m' | '5m', every: '2m' | '5m' = '2m') =>
+      found(deployed(canary({ steps: [50, 100], every, analysis: { metrics: [metric, few], patience } })))
+    expect(with_(slow, '1m')).toMatchInlineSnapshot(`
+      "
+      error[compared-for-nothing] at metric latency p95: latency p95 compared has 2 points a side in 2m and 3 with its patience, and fewer than 5 decide nothing, whatever they are: it never comes to a verdict
+        help: Measure it more often, such as every 6s, or for longer.
+      "
+    `)
+    expect(with_(slow, '5m')).toMatchInlineSnapshot(`
+      "
+      warning[compared-late] at metric latency p95: latency p95 compared has 2 points a side in 2m, and fewer than 5 decide nothing, whatever they are: it comes to a verdict only where it waits for more, in its patience
+        help: Measure it more often, such as every 6s, or for longer.
+      "
+    `)
+    expect(with_(slow, '0s', '5m')).toBe('\n\n')
+    expect(with_(compare(latency('p95', { interval: '1m' }), { confidence: 0.99 }), '0s', '5m')).toBe('\n\n')
+    expect(with_(compare(latency('p95', { interval: '1m' }), { confidence: 0.995 }), '0s', '5m')).toContain(
+      'has 5 points a side in 5m',
+    )
+    expect(with_(compare(latency('p95')), '0s')).toBe('\n\n')
+  })
+
   test('a background has no end of its own: people may keep it for days', () => {
     const slow = errorRate({ interval: '2m' }).below('1%')
     expect(

@@ -6,6 +6,7 @@ import {
   blueGreen,
   canary,
   compare,
+  cpu,
   environment,
   errorRate,
   latency,
@@ -172,6 +173,50 @@ test.each<[string, Analysis, number, Risk['certain']]>([
   expect(watched(analysis)).toMatchObject({ requests, certain })
 })
 
+describe('what a comparison can find', () => {
+  const reachOf = (analysis: Analysis) => watched(analysis).comparisons[0]!
+  const by = (interval: '1s' | '10s' | '30s', tolerance: '10%' | '50%' = '10%') =>
+    reachOf([compare(latency('p95', { interval }), { tolerance })])
+
+  test('the more points, the more surely; and what it takes', () => {
+    expect(by('10s')).toMatchObject({ metric: 'latency p95 compared', tolerance: 0.1, points: 12 })
+    expect(by('30s')).toMatchObject({ points: 4, power: 0 })
+    expect(by('1s').power).toBeGreaterThan(0.8)
+    expect(by('10s').power).toBeLessThan(0.3)
+    const { needed } = by('10s')
+    expect(needed?.time).toBe(needed!.points * 10_000)
+    expect(by('10s', '50%').needed!.points).toBeLessThan(needed!.points / 5)
+  })
+
+  test('as many points as it says are needed find it four times in five', () => {
+    const { needed } = by('1s')
+    const [metric] = [compare(latency('p95', { interval: '1s' }))]
+    const lasting = canary({ steps: [50, 100], every: `${needed!.points}s`, analysis: [metric, few] })
+    const [risk] = alone(lasting).comparisons
+    expect(risk).toMatchObject({ points: needed!.points })
+    expect(risk!.power).toBeGreaterThanOrEqual(0.8)
+    expect(risk!.power).toBeLessThan(0.82)
+  })
+
+  test('in the phase in which it has the fewest points, and where either way is bad with half the doubt', () => {
+    const steps = [{ weight: 5, every: '1m' }, { weight: 50, every: '5m' }, 100] as const
+    const one = (worse: 'higher' | 'either') =>
+      alone(
+        canary({
+          steps,
+          every: '1m',
+          analysis: [compare(latency('p95', { interval: '5s' }), { worse }), few],
+        }),
+      ).comparisons
+    expect(one('higher')).toMatchObject([{ points: 12 }])
+    expect(one('either')[0]!.needed!.points).toBeGreaterThan(one('higher')[0]!.needed!.points)
+  })
+
+  test('no shift at all can be found by no number', () => {
+    expect(reachOf([compare(latency('p95'), { tolerance: '0%' })]).needed).toBe(null)
+  })
+})
+
 describe('in the text of a plan', () => {
   const paragraph = (plan: Plan): string => {
     const text = renderText(plan, { color: false, width: 100 })
@@ -199,6 +244,23 @@ describe('in the text of a plan', () => {
         production/lockstep  2 components together: 10 → 100 %; at most 10% of the requests before the
                              last step, since the side is decided once, at the edge (drawn anew at each of
                              2 hops it would be 19%); nothing is measured: only its health can stop it
+      "
+    `)
+  })
+  test('comparisons', () => {
+    const analysis = [few, compare(latency('p95')), compare(cpu({ interval: '500ms' }), { tolerance: '30%' })]
+    expect(
+      paragraph(deployed(canary({ steps: [25, 100], every: '2m', analysis }), 'needs', [db])),
+    ).toMatchInlineSnapshot(`
+      "
+        production/db  25 → 100 %; at most 25% of the requests before the last step; a breach that can be
+                       measured shows within 10s, and all requests are back within 1m more at the worst; a
+                       verdict takes 101 requests to the new version, 404 requests in all at 25 %; to be
+                       98 % certain of error rate it takes 390 requests without an error; latency p95
+                       compared: a shift of 10% is found 10 times in 100 by 10 points a side where values
+                       spread by 20% of their mean; 80 times in 100 it takes 88 points, which is 17m 36s
+                       at one every 12s; cpu compared: a shift of 30% is found nearly always by 240 points
+                       a side where values spread by 20% of their mean
       "
     `)
   })

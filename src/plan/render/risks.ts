@@ -3,6 +3,7 @@
  */
 import { formatValue } from '../../judge/unit.ts'
 import type { Plan } from '../plan.ts'
+import { type ComparisonReach, USUAL_SPREAD } from '../reach.ts'
 import { type Risk, risksOf } from '../risk.ts'
 import { type Page, section } from './page.ts'
 import { countText, durationText } from './wording.ts'
@@ -17,7 +18,10 @@ export const RISKS_TITLE = 'Traffic is divided'
 export const riskLines = (page: Page): string[] => section(page, RISKS_TITLE, riskRows(page.plan))
 
 const riskText = (risk: Risk): string =>
-  [stepsText(risk), exposureText(risk), detectionText(risk), requestsText(risk)]
+  [
+    ...[stepsText(risk), exposureText(risk), detectionText(risk), requestsText(risk)],
+    ...risk.comparisons.map(comparisonText),
+  ]
     .filter(text => text !== '')
     .join('; ')
 
@@ -44,6 +48,17 @@ function exposureText({ exposed, exposedApart, hops, lockstep, weights }: Risk):
 function detectionText({ detected, back }: Risk): string {
   if (detected === null) return 'nothing is measured: only its health can stop it'
   return `a breach that can be measured shows within ${durationText(detected)}, and all requests are back within ${durationText(back)} more at the worst`
+}
+
+/** What it could see, and what it would take. */
+function comparisonText({ metric, tolerance, points, power, needed }: ComparisonReach): string {
+  const shift = `${metric}: a shift of ${percent(tolerance)}`
+  if (needed === null) return `${shift} can be found by no number of points`
+  const often = power > 0.995 ? 'nearly always' : `${Math.round(power * 100)} times in 100`
+  const found = `${shift} is found ${power === 0 ? 'never' : often} by ${countText(points, 'point')} a side where values spread by ${percent(USUAL_SPREAD)} of their mean`
+  return points >= needed.points
+    ? found
+    : `${found}; 80 times in 100 it takes ${needed.points} points, which is ${durationText(needed.time)} at one every ${durationText(needed.interval)}`
 }
 
 function requestsText({ requests, certain, weights }: Risk): string {

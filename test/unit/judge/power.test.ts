@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { compareValues } from '../../../src/judge/compare.ts'
 import type { Condition } from '../../../src/judge/condition.ts'
 import { exposedShare, requestsExposed, timeToBeBack, timeToDetect } from '../../../src/judge/exposure.ts'
 import {
   breachProbability,
   detectionProbability,
+  fewestPoints,
   pointsNeeded,
   powerOfPoints,
   requestsNeeded,
@@ -125,6 +127,23 @@ describe('how surely a rule sees it', () => {
       }
     expect(pointsNeeded({ spreads: 0 })).toBe(null)
     expect(pointsNeeded({ spreads: -1 })).toBe(pointsNeeded({ spreads: 1 }))
+  })
+
+  test('with fewer than the fewest nothing is found, and with these whatever is great', () => {
+    for (const error of [0.04, 0.02, 0.01, 0.005, 0.00125]) {
+      const fewest = fewestPoints(error)
+      const verdictBy = (points: number, factor: number): string => {
+        const baseline = Array.from({ length: points }, (_, i) => 100 + i)
+        const rule = { measure: 'm', unit: 'ms', direction: 'increase', confidence: 1 - error } as const
+        return compareValues(
+          rule,
+          baseline.map(value => value * factor),
+          baseline,
+        ).verdict
+      }
+      expect([verdictBy(fewest, 10), verdictBy(fewest, 1)]).toEqual(['high', 'pass'])
+      expect([verdictBy(fewest - 1, 10), verdictBy(fewest - 1, 1)]).toEqual(['inconclusive', 'inconclusive'])
+    }
   })
 })
 
