@@ -324,7 +324,7 @@ describe('beside the stable side', () => {
     })
   /** The stable side has data in these readings only. */
   const there =
-    (...readings: readonly number[]): Watched['says'] =>
+    (...readings: readonly number[]): NonNullable<Watched['says']> =>
     ({ target }, n) => ({ value: target.side === 'canary' || readings.includes(n) ? 0.01 : null })
 
   test.each<[string, Watched, Pick<Seen, 'after' | 'code'>]>([
