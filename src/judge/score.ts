@@ -170,13 +170,11 @@ function refusalOf({ groups, measures }: Pick<Judged, 'groups' | 'measures'>): s
 export const spanText = ({ least, most }: Span): string =>
   least === most ? String(least) : `between ${least} and ${most}`
 
-/** `errors 0, since …; latency 100, since latency p95 compared holds` */
+/** `errors 0 (error rate of the canary is …), speed 100 (latency p95 compared holds; cpu compared holds)` */
 const groupsText = (groups: readonly Group[]): string =>
   groups
-    .map(
-      group => `${group.name} ${spanText(rounded(group))}, since ${group.members.map(memberText).join(', ')}`,
-    )
-    .join('; ')
+    .map(group => `${group.name} ${spanText(rounded(group))} (${group.members.map(memberText).join('; ')})`)
+    .join(', ')
 
 function memberText(member: ScoredMeasure): string {
   if (member.verdict === 'pass') return `${member.measure} holds`

@@ -77,7 +77,7 @@ describe('a score', () => {
       },
     })
     expect(seen.lines.at(-1)).toBe(
-      'one: the score is 100, and 95 passes: system 100, since cpu holds, memory holds; traffic 100, since load holds',
+      'one: the score is 100, and 95 passes: system 100 (cpu holds; memory holds), traffic 100 (load holds)',
     )
     expect(seen.lines.filter(line => line.includes('score'))).toHaveLength(1)
   })
@@ -93,14 +93,14 @@ describe('a score', () => {
 
   test('that is too low fails when its time is over, and says what each has come to', async () => {
     expect(await verdictOf({ throughput: worse })).toMatchInlineSnapshot(
-      `"analysis-failed after 80: one 2.0.0 in s: the score is 40, and below 75 fails: system 100, since cpu holds, memory holds; traffic 0, since load of the canary is 202.5ms where the baseline's is 101.2ms: 101.5ms higher, by 80 and 80 points"`,
+      `"analysis-failed after 80: one 2.0.0 in s: the score is 40, and below 75 fails: system 100 (cpu holds; memory holds), traffic 0 (load of the canary is 202.5ms where the baseline's is 101.2ms: 101.5ms higher, by 80 and 80 points)"`,
     )
   })
 
   test('that is marginal never promotes, and is not waited for', async () => {
     const seen = await watch(watched({ cpu: worse }))
     expect(`${seen.code} after ${seen.after}: ${seen.said}`).toMatchInlineSnapshot(
-      `"analysis-unanswered after 80: one 2.0.0 in s: the score is 80, which is marginal: 95 passes, and below 75 fails: system 50, since cpu of the canary is 202.5ms where the baseline's is 101.2ms: 101.5ms higher, by 80 and 80 points, memory holds; traffic 100, since load holds"`,
+      `"analysis-unanswered after 80: one 2.0.0 in s: the score is 80, which is marginal: 95 passes, and below 75 fails: system 50 (cpu of the canary is 202.5ms where the baseline's is 101.2ms: 101.5ms higher, by 80 and 80 points; memory holds), traffic 100 (load holds)"`,
     )
     expect(seen.evidence.scores).toMatchObject([{ verdict: 'marginal', least: 80, most: 80 }])
   })
@@ -111,7 +111,7 @@ describe('a score', () => {
     expect(seen).toMatchObject({ code: 'passed', said: /^scored 100/ })
     expect(seen.after).toBeGreaterThan(80)
     expect(await verdictOf({ throughput: late }, { patience: 1000 })).toMatchInlineSnapshot(
-      `"analysis-unanswered after 81: one 2.0.0 in s: the score is between 40 and 100, with 1 measure that cannot be told yet: system 100, since cpu holds, memory holds; traffic between 0 and 100, since load of the canary is 106.2ms where the baseline's is 101.4ms; whether it is within 10% cannot be told by 4 and 81 points, and it takes about 37 a side"`,
+      `"analysis-unanswered after 81: one 2.0.0 in s: the score is between 40 and 100, with 1 measure that cannot be told yet: system 100 (cpu holds; memory holds), traffic between 0 and 100 (load of the canary is 106.2ms where the baseline's is 101.4ms; whether it is within 10% cannot be told by 4 and 81 points, and it takes about 37 a side)"`,
     )
   })
 
@@ -155,7 +155,7 @@ describe('what is not measured', () => {
       `"analysis-failed after 80: one 2.0.0 in s: nothing of the group traffic could be measured: load of the canary could not be measured: it does not answer, 3 times in a row"`,
     )
     expect(await verdictOf({ cpu: broken })).toMatchInlineSnapshot(
-      `"analysis-unanswered after 80: one 2.0.0 in s: the score is 80, which is marginal: 95 passes, and below 75 fails: system 50, since cpu of the canary could not be measured: it does not answer, 3 times in a row, memory holds; traffic 100, since load holds"`,
+      `"analysis-unanswered after 80: one 2.0.0 in s: the score is 80, which is marginal: 95 passes, and below 75 fails: system 50 (cpu of the canary could not be measured: it does not answer, 3 times in a row; memory holds), traffic 100 (load holds)"`,
     )
   })
 

@@ -96,14 +96,21 @@ describe('in the plan', () => {
 
   test('a step whose comparisons are left out in part weighs those that are left', () => {
     const beside = compare(latency('p99'), { group: 'speed', with: 'baseline' })
-    const all = analysesOf(
-      canary({
-        steps: [25, 75, 100],
-        every: '10m',
-        baseline: true,
-        analysis: { metrics: [errors, beside, few], score: { weights: { errors: 60, speed: 40 } } },
-      }),
+    const plan = planOf(
+      deployed(
+        canary({
+          steps: [25, 75, 100],
+          every: '10m',
+          baseline: true,
+          analysis: { metrics: [errors, beside, few], score: { weights: { errors: 60, speed: 40 } } },
+        }),
+      ),
+      { live },
     )
+    const said = plan.nodes.filter(({ operation }) => operation.kind === 'analyse').map(purposeText)
+    expect(said[0]).toMatch(/, score of 60 % errors and 40 % speed: 95 passes, below 75 fails$/)
+    expect(said[1]).toMatch(/, score of 100 % errors: /)
+    const all = plan.nodes.flatMap(({ operation }) => (operation.kind === 'analyse' ? [operation] : []))
     expect(all.map(({ score }) => score?.weights)).toEqual([
       { errors: 60, speed: 40 },
       { errors: 60 },
@@ -127,7 +134,7 @@ describe('in the plan', () => {
     const plan = planOf(deployed(scored({ weights: { errors: 60 } }, errors, fast, few)), { live })
     const watched = plan.nodes.find(({ operation }) => operation.kind === 'analyse')!
     expect(purposeText(watched)).toMatchInlineSnapshot(
-      `"error rate compared: no higher than the stable side by more than 10% (errors, critical), latency p50 compared: no higher than the stable side by more than 10% (speed), error rate below 1%, score of errors 60 and speed 40: 95 passes, below 75 fails"`,
+      `"error rate compared: no higher than the stable side by more than 10% (errors, critical), latency p50 compared: no higher than the stable side by more than 10% (speed), error rate below 1%, score of 60 % errors and 40 % speed: 95 passes, below 75 fails"`,
     )
   })
 })

@@ -107,8 +107,10 @@ export function metricText({ name, unit, expected }: PlanMetric): string {
   return `${name}: ${worse} than the ${side} side by more than ${allowedText(expected, unit)}${counts}`
 }
 
-/** `score of errors 60 and speed 40: 95 passes, below 75 fails` */
+/** `score of 60 % errors and 40 % speed: 95 passes, below 75 fails` */
 export function scoreText({ weights, pass, marginal }: ScorePolicy): string {
-  const weighed = Object.entries(weights).map(([group, weight]) => `${group} ${Number(weight.toFixed(2))}`)
+  const whole = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
+  const shareOf = (weight: number): number => Number(((100 * weight) / whole).toFixed(2))
+  const weighed = Object.entries(weights).map(([group, weight]) => `${shareOf(weight)} % ${group}`)
   return `score of ${weighed.join(' and ')}: ${pass} passes, below ${marginal} fails`
 }

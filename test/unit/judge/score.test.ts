@@ -45,32 +45,32 @@ describe('while data may still come', () => {
     [
       'all alike',
       three('pass', 'pass', 'pass'),
-      'pass: the score is 100, and 95 passes: health 100, since errors holds; speed 100, since latency holds, cpu holds',
+      'pass: the score is 100, and 95 passes: health 100 (errors holds), speed 100 (latency holds; cpu holds)',
     ],
     [
       'one of the light group',
       three('pass', 'fail', 'pass'),
-      'marginal: the score is 87.5, which is marginal: 95 passes, and below 75 fails: health 100, since errors holds; speed 50, since latency is worse, cpu holds',
+      'marginal: the score is 87.5, which is marginal: 95 passes, and below 75 fails: health 100 (errors holds), speed 50 (latency is worse; cpu holds)',
     ],
     [
       'the light group',
       three('pass', 'fail', 'fail'),
-      'marginal: the score is 75, which is marginal: 95 passes, and below 75 fails: health 100, since errors holds; speed 0, since latency is worse, cpu is worse',
+      'marginal: the score is 75, which is marginal: 95 passes, and below 75 fails: health 100 (errors holds), speed 0 (latency is worse; cpu is worse)',
     ],
     [
       'the heavy group',
       three('fail', 'pass', 'pass'),
-      'fail: the score is 25, and below 75 fails: health 0, since errors is worse; speed 100, since latency holds, cpu holds',
+      'fail: the score is 25, and below 75 fails: health 0 (errors is worse), speed 100 (latency holds; cpu holds)',
     ],
     [
       'too few',
       three('inconclusive', 'pass', 'pass'),
-      'inconclusive: the score is between 25 and 100, with 1 measure that cannot be told yet: health between 0 and 100, since errors cannot be told; speed 100, since latency holds, cpu holds',
+      'inconclusive: the score is between 25 and 100, with 1 measure that cannot be told yet: health between 0 and 100 (errors cannot be told), speed 100 (latency holds; cpu holds)',
     ],
     [
       'too few cannot save it',
       three('fail', 'inconclusive', 'inconclusive'),
-      'fail: the score is between 0 and 25, and below 75 fails: health 0, since errors is worse; speed between 0 and 100, since latency cannot be told, cpu cannot be told',
+      'fail: the score is between 0 and 25, and below 75 fails: health 0 (errors is worse), speed between 0 and 100 (latency cannot be told; cpu cannot be told)',
     ],
     [
       'too few cannot spoil it',
@@ -83,17 +83,17 @@ describe('while data may still come', () => {
     [
       'what may have no data is left out',
       three('pass', 'pass', 'unmeasured'),
-      'pass: the score is 100, and 95 passes: health 100, since errors holds; speed 100, since latency holds, cpu has no data and is left out',
+      'pass: the score is 100, and 95 passes: health 100 (errors holds), speed 100 (latency holds; cpu has no data and is left out)',
     ],
     [
       'what may not is waited for',
       three('pass', 'unmeasured', 'pass'),
-      'inconclusive: the score is between 87.5 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 50 and 100, since latency has no data, cpu holds',
+      'inconclusive: the score is between 87.5 and 100, with 1 measure that cannot be told yet: health 100 (errors holds), speed between 50 and 100 (latency has no data; cpu holds)',
     ],
     [
       'a group that is not measured is waited for',
       three('pass', 'unmeasured', 'unmeasured'),
-      'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 0 and 100, since latency has no data, cpu has no data and is left out',
+      'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100 (errors holds), speed between 0 and 100 (latency has no data; cpu has no data and is left out)',
     ],
     [
       'unless nothing of it is',
@@ -108,7 +108,7 @@ describe('when no data come any more', () => {
     [
       'what has none counts as bad',
       three('pass', 'unmeasured', 'pass'),
-      'marginal: the score is 87.5, which is marginal: 95 passes, and below 75 fails: health 100, since errors holds; speed 50, since latency has no data, cpu holds',
+      'marginal: the score is 87.5, which is marginal: 95 passes, and below 75 fails: health 100 (errors holds), speed 50 (latency has no data; cpu holds)',
     ],
     [
       'a group of which nothing was measured fails all, however light',
@@ -171,7 +171,7 @@ test('weights need not be round for a full score to be one', () => {
 test('a group that is not measured is waited for also where it is too light to matter', () => {
   const measures = [measure('errors', 'health', 'pass'), measure('load', 'speed', 'unmeasured')]
   expect(told(measures, 75)).toBe(
-    'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100, since errors holds; speed between 0 and 100, since load has no data',
+    'inconclusive: the score is between 75 and 100, with 1 measure that cannot be told yet: health 100 (errors holds), speed between 0 and 100 (load has no data)',
   )
 })
 
