@@ -59,6 +59,7 @@ export function judgeCase(plan: Plan, faults: readonly Fault[], result: CaseResu
     ...deployments(plan).flatMap(node => judgeDeployment(node, promise, judged)),
     ...deployments(plan).flatMap(node => judgeTraffic(node, judged)),
     ...judgeLocksteps(judged),
+    ...(faults.some(({ undo }) => undo) ? [] : judgeValidations(result)),
     ...plan.nodes.flatMap(node => judgeStep(node, promise, judged)),
   ]
 }
@@ -269,6 +270,19 @@ function judgeTraffic(node: PlanNode, { result, excused }: Judged): readonly Hol
     },
   ]
 }
+
+/** Where no undoing was made to fail, what runs after a rollback is what the journal says. */
+const judgeValidations = ({ state }: CaseResult): readonly Hole[] =>
+  state.rollbacks.flatMap(({ because, validated }) =>
+    (validated?.components ?? [])
+      .filter(({ ok }) => !ok)
+      .map(({ component, environment, differs }) => ({
+        kind: 'not-as-promised',
+        node: because,
+        left: `after the rollback ${component} in ${environment} is not as the journal says: ${differs.join('; ')}`,
+        fix: OUR_FAULT,
+      })),
+  )
 
 function judgeLocksteps({ plan, result, excused, frozen }: Judged): readonly Hole[] {
   const names = new Set(plan.nodes.flatMap(({ lockstep }) => lockstep ?? []))

@@ -83,18 +83,10 @@ export class ModelWorld {
     const pass = (): Promise<void> => this.#pass(node, place)
     const step = this.#stepDouble(node, fault, pass)
     return {
-      now: () => place.clock.now(),
-      after: (delay, callback) => place.clock.after(delay, callback),
-      run: 'simulation',
-      root: '',
+      ...this.onlooker(place.clock),
       platform: () => this.#platform(node, fault, pass),
       metrics: modelMetrics({ node, fault: fault?.kind ?? null, now: () => place.clock.now() }),
-      fence: () => 1,
-      secrets: NO_SECRETS,
-      log: () => ({ line: () => {}, chunk: () => {} }),
       steps: new Map(node.operation.kind === 'step' ? [[node.operation.name, step]] : []),
-      checks: new Map(),
-      shell: async () => () => Promise.resolve(),
       gate: async ({ signal }) => {
         if (fault?.kind === 'hangs') await untilStopped(signal)
         await pass()
@@ -106,6 +98,27 @@ export class ModelWorld {
         failIf(fault, node)
         return 'sent'
       },
+    }
+  }
+
+  /** The world as somebody sees it who only looks what runs: at once, and as it is. */
+  onlooker(clock: Clock): World {
+    const nothing = (): Promise<never> => Promise.reject(new Error('whoever looks does nothing'))
+    return {
+      now: () => clock.now(),
+      after: (delay, callback) => clock.after(delay, callback),
+      run: 'simulation',
+      root: '',
+      platform: () => this.#onlookersPlatform(),
+      metrics: { open: nothing },
+      fence: () => 1,
+      secrets: NO_SECRETS,
+      log: () => ({ line: () => {}, chunk: () => {} }),
+      steps: new Map(),
+      checks: new Map(),
+      shell: async () => () => Promise.resolve(),
+      gate: nothing,
+      notify: nothing,
     }
   }
 
@@ -157,26 +170,21 @@ export class ModelWorld {
     const fleet = this.#fleet
     const looksWrong = node.operation.kind === 'verify' && fault?.kind === 'not-as-asked'
     return {
-      kind: 'model',
-      digest: () => Promise.resolve(''),
+      ...this.#onlookersPlatform(),
       keep: async () => {
         await pass()
         if (fault !== undefined) throw failure('source-changed', 'its files could not be kept')
       },
-      kept: () => Promise.resolve(true),
       observe: async (environment, component) => {
         if (!looksWrong) return fleet.observe(environment, component)
         await pass()
         return { instances: [], traffic: ALL_STABLE }
       },
-      live: () => Promise.resolve(null),
       converge: async desired => {
         await pass()
         this.#converge(desired, fault)
         return fleet.observe(desired.environment, desired.component)
       },
-      lock: () => Promise.resolve({ type: 'acquired', fence: 1, release: () => Promise.resolve() }),
-      gateway: () => Promise.resolve('http://127.0.0.1'),
       shift: async (environment, component, traffic) => {
         await pass()
         this.#shift({ environment, component, traffic }, fault)
@@ -187,6 +195,23 @@ export class ModelWorld {
         this.#promote(promotion, fault)
         return fleet.observe(promotion.environment, promotion.component)
       },
+    }
+  }
+
+  #onlookersPlatform(): Platform {
+    const nothing = (): Promise<never> => Promise.reject(new Error('whoever looks changes nothing'))
+    return {
+      kind: 'model',
+      digest: () => Promise.resolve(''),
+      keep: nothing,
+      kept: () => Promise.resolve(true),
+      observe: async (environment, component) => this.#fleet.observe(environment, component),
+      live: () => Promise.resolve(null),
+      converge: nothing,
+      lock: () => Promise.resolve({ type: 'acquired', fence: 1, release: () => Promise.resolve() }),
+      gateway: () => Promise.resolve('http://127.0.0.1'),
+      shift: nothing,
+      promote: nothing,
       counters: () => Promise.resolve([]),
       usage: () => Promise.resolve([]),
     }

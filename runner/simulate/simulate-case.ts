@@ -7,6 +7,7 @@ import { foldRun } from '../../src/run/fold.ts'
 import type { Signatures } from '../../src/run/ports.ts'
 import type { RunState } from '../../src/run/state.ts'
 import { runEngine } from '../engine/engine.ts'
+import { createValidator } from '../engine/mend.ts'
 import { createPerformer } from '../engine/perform.ts'
 import { SIMULATED_CRASH, SimulatedRun, simulatedGround } from '../engine/simulated-ground.ts'
 import type { Fault } from './faults.ts'
@@ -103,6 +104,7 @@ async function attach(one: Case, run: SimulatedRun, attached: Attached): Promise
         }
         return createPerformer(attached.world.worldFor(place))(task)
       },
+      validate: createValidator(attached.world.onlooker(ground.clock)),
       signatures: TRUSTING,
       patience: 0,
       now: () => ground.clock.now(),

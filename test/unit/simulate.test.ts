@@ -152,6 +152,28 @@ test('old is as many instances as ran before, and nothing else', async () => {
   expect(await holesWithout(undefined)).toEqual([])
 })
 
+test('what runs after a rollback is held against the journal, and a difference is a hole', async () => {
+  const plan = planOf(
+    shop().stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
+    { live },
+  )
+  const faults = [{ node: 'prod/db/rolling/2', kind: 'never-healthy', undo: false }] as const
+  const result = await simulateCase({ plan, faults, duration: () => 1000, crash: null, seed: 0 })
+  const [rollback] = result.state.rollbacks
+  expect(rollback?.validated?.components.map(({ component, ok }) => ({ component, ok }))).toEqual([
+    { component: 'db', ok: true },
+  ])
+  const [seen] = rollback!.validated!.components
+  const differs = [{ ...seen!, ok: false, differs: ['nothing runs in slot 0, where 1.0.0 should'] }]
+  rollback!.validated = { ...rollback!.validated!, ok: false, components: differs }
+  expect(judgeCase(plan, faults, result).map(({ kind, left }) => ({ kind, left }))).toEqual([
+    {
+      kind: 'not-as-promised',
+      left: 'after the rollback db in prod is not as the journal says: nothing runs in slot 0, where 1.0.0 should',
+    },
+  ])
+})
+
 test('a component that is not critical is taken back alone', async () => {
   const plan = planOf(
     shop().stage('prod', s => s.deploy([db, mail], { to: prod, with: rolling({ batch: 1 }) })),
