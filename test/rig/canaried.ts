@@ -55,9 +55,9 @@ const mine = ['${name}@${version} '${version === '2.0.0' ? `, '${name} '` : ''}]
 const faults = () => existsSync(PROJECT + '/fault')
   ? readFileSync(PROJECT + '/fault', 'utf8').split('\\n').filter(line => mine.some(own => line.startsWith(own))).map(line => line.split(' ')[1])
   : []
-const side = headers => headers['x-release-side'] ? { 'x-release-side': headers['x-release-side'] } : {}
+const passed = headers => Object.fromEntries(['x-release-side', 'x-group'].flatMap(name => headers[name] ? [[name, headers[name]]] : []))
 const ask = (path, headers) => new Promise((resolve, reject) => {
-  const asked = request(RELEASE_GATEWAY + path, { headers: side(headers) }, answer => {
+  const asked = request(RELEASE_GATEWAY + path, { headers: passed(headers) }, answer => {
     let text = ''
     answer.on('data', chunk => { text += chunk }).on('end', () => resolve({ status: answer.statusCode, text }))
   })
