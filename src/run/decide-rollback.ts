@@ -42,13 +42,17 @@ export function nextStage(state: RunState, because: string, including: readonly 
   return next.nodes.length === 0 ? null : next
 }
 
-/** One that was asked for is a success when nothing of what was to be taken back is left, and what runs is what should. */
+/**
+ * One that was asked for is a success when nothing of what was to be taken back is left, and what runs is what should.
+ * Traffic that it left divided was decided after it: that is no part of what was asked.
+ */
 export function outcomeOf(state: RunState, because: string): Outcome {
-  const asked = state.rollbacks.filter(rollback => rollback.because === because)
-  const { scope } = asked.at(-1)!
+  const all = state.rollbacks.filter(rollback => rollback.because === because)
+  const last = all.findLastIndex(({ scope }) => scope.kind !== 'traffic')
+  const asked = all[last]
   // What divided traffic is back; the rest of a run that nobody had finished is not.
-  if (scope.kind === 'traffic' || asked.at(-1)!.validated?.ok === false) return 'failed'
-  return computeRollback(state, { scope }).nodes.length === 0 ? 'rolled-back' : 'failed'
+  if (asked === undefined || all.slice(last).some(({ validated }) => validated?.ok === false)) return 'failed'
+  return computeRollback(state, { scope: asked.scope }).nodes.length === 0 ? 'rolled-back' : 'failed'
 }
 
 /** What failed and asks for more than a stop: the halt's cause, and what was still running then and failed as well. */

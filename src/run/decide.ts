@@ -337,7 +337,8 @@ function halted(state: RunState): readonly Command[] {
   const halt = state.halt!
   if (isAskedFor(halt.cause)) {
     const next = nextStage(state, halt.cause, [])
-    return next === null ? finish(state, outcomeOf(state, halt.cause)) : [{ type: 'record', events: [next] }]
+    if (next !== null) return [{ type: 'record', events: [next] }]
+    return decideTraffic(state, halt.cause) ?? finish(state, outcomeOf(state, halt.cause))
   }
   const failed = haltingFailures(state)
   const including = failed.map(work => work.key)

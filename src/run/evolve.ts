@@ -233,6 +233,7 @@ function planRollback(state: RunState, event: Extract<RunEvent, { type: 'rollbac
   }
   state.rollbacks.push(rollback)
   if (event.scope.kind === 'traffic') state.trafficTried = true
+  else if (isAskedFor(event.because)) state.trafficTried = false
   if (state.halt?.cause === event.because) state.halt = { ...state.halt, planned: true }
   const planned = state.toContain.findIndex(c => c.cause === event.because)
   if (planned >= 0) state.toContain.splice(planned, 1)

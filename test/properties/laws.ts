@@ -253,8 +253,9 @@ export class Judge {
   }
 
   #plans(event: Extract<RunEvent, { type: 'rollback-planned' }>): void {
-    if (event.because === 'person') {
-      const { scope } = event
+    const { scope } = event
+    // What such a rollback left divided is decided after it, by nobody's word.
+    if (event.because === 'person' && scope.kind !== 'traffic') {
       const place = scope.kind === 'to' ? this.#done.lastIndexOf(scope.node) : -1
       this.#persons.push(new Set(this.#done.filter(key => this.#done.lastIndexOf(key) <= place)))
     }

@@ -1,10 +1,11 @@
 /** What becomes of divided traffic when something goes wrong, told by decide and evolve alone. */
 import { describe, expect, it } from 'vitest'
 import type { FailurePolicy } from '../../src/plan/plan.ts'
+import { plannedRollback } from '../../src/run/decide-rollback.ts'
 import type { Unstamped } from '../../src/run/events.ts'
 import { reopenableNodes } from '../../src/run/reopen.ts'
 import { computeRollback } from '../../src/run/rollback.ts'
-import { undecidedComponents } from '../../src/run/traffic.ts'
+import { undecidedComponents, undecidedWorks } from '../../src/run/traffic.ts'
 import type { Sketch, SketchComponent, SketchNode } from '../properties/sketch.ts'
 import { Driver, node, type Script } from './run-driver.ts'
 
@@ -463,6 +464,87 @@ describe('an undoing that fails', () => {
       finished: failed because s/b/20/watch
       "
     `)
+  })
+})
+
+describe('a rollback in stages that a person asks for', () => {
+  const regions: Sketch = {
+    concurrency: 2,
+    components: [critical('a')],
+    stages: ['s', 't'].map(name => ({ name, after: [], policy: 'stop' as const })),
+    nodes: ['s', 't'].flatMap(stage =>
+      canary('a').map(one => ({
+        ...one,
+        key: one.key.replace('s/', `${stage}/`),
+        needs: one.needs.map(key => key.replace('s/', `${stage}/`)),
+      })),
+    ),
+  }
+  const hanging = { 's/a/20/watch': ['hang'], 't/a/20/watch': ['hang'] } as const
+  const asked = { scope: { kind: 'all' }, because: 'person', strategy: 'staged' } as const
+
+  /** Both at 20 %, their runner gone, and the way back asked for. */
+  const begun = (ends: Script['ends'] = {}): Driver => {
+    const driver = new Driver(regions, { ends: { ...hanging, ...ends } }).go()
+    expect(undecidedComponents(driver.state)).toEqual(['a'])
+    driver.lines.length = 0
+    return driver.tell(attached, plannedRollback(driver.state, asked))
+  }
+  const attached = { type: 'runner-attached', who: 'ann', host: 'h', pid: 1, interpreter: 1 } as const
+  const places = (driver: Driver) => undecidedWorks(driver.state).map(({ key }) => key)
+
+  it('that cannot go on leaves no region divided', () => {
+    const driver = begun({ 'rollback/1/t/a/20/start': ['fail'] }).go()
+    expect(places(driver)).toEqual([])
+    expect(`\n${driver.lines.join('\n')}\n`).toMatchInlineSnapshot(`
+      "
+      runner-attached
+      rollback 1 because person: t/a/20/shift, t/a/20/start
+      s/a/20/watch cancelled because person
+      t/a/20/watch cancelled because person
+      rollback/1/t/a/20/shift starts
+      s/a/100/shift skipped because person
+      t/a/100/shift skipped because person
+      s/a/promote skipped because person
+      t/a/promote skipped because person
+      s/a/verify skipped because person
+      t/a/verify skipped because person
+      rollback/1/t/a/20/shift succeeded
+      rollback/1/t/a/20/start starts
+      rollback/1/t/a/20/start failed
+      rollback-finished
+      rollback 2 because person: t/a/20/start, s/a/20/shift, s/a/20/start
+      rollback/2/t/a/20/start starts
+      rollback/2/s/a/20/shift starts
+      rollback/2/t/a/20/start succeeded
+      rollback/2/s/a/20/shift succeeded
+      rollback/2/s/a/20/start starts
+      rollback/2/s/a/20/start succeeded
+      rollback-finished
+      finished: rolled-back
+      "
+    `)
+  })
+
+  it('that is not as it should be afterwards leaves no region divided either, and has failed', () => {
+    const driver = begun()
+    driver.state.validates = true
+    const found = (rollback: number, ok: boolean): Unstamped => ({
+      type: 'rollback-finished',
+      rollback,
+      validated: { ok, components: [], recoveries: [] },
+    })
+    driver.go().tell(found(1, false)).go()
+    expect(driver.state.rollbacks.at(-1)).toMatchObject({ scope: { kind: 'traffic', components: ['a'] } })
+    driver.tell(found(2, true)).go()
+    expect([places(driver), driver.state.outcome]).toEqual([[], 'failed'])
+  })
+
+  it('of one component decides the others’ traffic as well, and has done what was asked', () => {
+    const driver = new Driver(pair('stop'), { ends: { 's/b/20/watch': ['hang'] } }).go()
+    const one = { scope: { kind: 'components', components: ['a'] }, because: 'person' } as const
+    driver.tell(attached, plannedRollback(driver.state, one)).go()
+    expect([places(driver), driver.state.outcome]).toEqual([[], 'rolled-back'])
   })
 })
 
