@@ -33,7 +33,7 @@ export const init: Command = {
       )
     }
     for (const file of files) {
-      await mkdir(dirname(join(folder, file)), { recursive: true })
+      await makeFolder(dirname(join(folder, file)))
       await copyFile(join(template, file), join(folder, file), constants.COPYFILE_EXCL)
     }
     const place = relative(io.cwd, folder)
@@ -50,6 +50,20 @@ export const init: Command = {
     })
     return 0
   },
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw new InputError([
+      wrong(
+        'folder-unusable',
+        `the folder ${folder} cannot be made: ${(error as Error).message}`,
+        'Name another folder: release init DIR.',
+      ),
+    ])
+  }
 }
 
 async function filesOf(folder: string): Promise<readonly string[]> {

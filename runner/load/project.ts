@@ -51,7 +51,7 @@ export async function findProject(file: string | undefined, options: ProjectOpti
 
 function findDefinition(file: string | undefined, cwd: string): string {
   const path = resolve(cwd, file ?? DEFAULT_DEFINITION)
-  const kind = statSync(path, { throwIfNoEntry: false })
+  const kind = lookAt(path)
   if (kind === undefined) throw noDefinition(missing(file, path), missingHint(file, cwd))
   if (!kind.isFile()) {
     const inside = existsSync(join(path, DEFAULT_DEFINITION))
@@ -64,6 +64,15 @@ function findDefinition(file: string | undefined, cwd: string): string {
       'name the file that exports the release',
     )
   return realpathSync(path)
+}
+
+/** undefined: nothing is there. A name that is too long, or a folder that may not be looked into, is no defect of ours. */
+function lookAt(path: string): ReturnType<typeof statSync> {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw noDefinition(`the definition cannot be looked at: ${(error as Error).message}`, 'name another file')
+  }
 }
 
 const missing = (file: string | undefined, path: string): string =>

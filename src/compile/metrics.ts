@@ -75,7 +75,19 @@ export function lowerAnalysis(lowering: Lowering, analysis: AnalysisModel, watch
     .map(model => lowerMetric(lowering, model, { analysis, watch, patience, names }))
   const counted = metrics.length > 0 || analysis.requests === 0 ? metrics : [requestsAlone(watch)]
   const score = lowerScore(context, { analysis, metrics, decides: watch.decides ?? null, at: watch.at })
-  return { metrics: counted, requests: analysis.requests, patience, ...(score !== undefined && { score }) }
+  const requests = countAsked(context, analysis, watch.at)
+  return { metrics: counted, requests, patience, ...(score !== undefined && { score }) }
+}
+
+function countAsked(context: CompileContext, { requests }: AnalysisModel, at: CallSite): number {
+  if (Number.isInteger(requests) && requests >= 0) return requests
+  context.report({
+    code: 'not-a-count',
+    message: `the analysis wants to have seen ${requests} requests`,
+    hint: 'Write a whole number from 0: requests: 100.',
+    at,
+  })
+  return 0
 }
 
 /** Where only a number of requests is asked for, they are counted; how many come in a second does not matter. */

@@ -8,6 +8,7 @@ import type { CallSite, ItemModel, ReleaseModel } from '../definition/model.ts'
 import type { CompileContext } from './context.ts'
 
 export function checkNames(model: ReleaseModel, context: CompileContext): void {
+  checkRelease(model, context)
   checkPlaces(model, context)
   checkKeys(model, context)
   const stages = new Names('stage', context)
@@ -19,6 +20,16 @@ export function checkNames(model: ReleaseModel, context: CompileContext): void {
         named.add(item.name, item.at)
     }
   }
+}
+
+function checkRelease({ name, at }: ReleaseModel, context: CompileContext): void {
+  if (name.trim() !== '') return
+  context.report({
+    code: 'not-a-name',
+    message: `${JSON.stringify(name)} cannot be the name of a release`,
+    hint: 'Its runs are found by it: give it one.',
+    at,
+  })
 }
 
 /** Parts of an address: `<gateway>/<component>/<path>`, of a node's key, and of a variable's name. */

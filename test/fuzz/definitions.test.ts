@@ -10,35 +10,23 @@ import { validate } from '../../runner/load/validate.ts'
 import { compileRelease, type ResolvedRelease, resolveRelease } from '../../src/compile/compile.ts'
 import type { ReleaseModel } from '../../src/definition/model.ts'
 import { hasErrors } from '../../src/diagnostic.ts'
-import {
-  allAtOnce,
-  app,
-  command,
-  coverage,
-  environment,
-  local,
-  modelOf,
-  param,
-  release,
-  rolling,
-  secret,
-  service,
-  slack,
-} from '../../src/index.ts'
-import type { Plan } from '../../src/plan/plan.ts'
+import { modelOf } from '../../src/index.ts'
+import type { LiveFact, Plan } from '../../src/plan/plan.ts'
 import { renderText } from '../../src/plan/render/text.ts'
+import { anyRelease } from './any-release.ts'
 import { fuzz } from './fuzz.ts'
-import { type Dice, damageText, NASTY } from './mutate.ts'
+import { type Dice, damageText } from './mutate.ts'
 
 const sha256 = (pieces: Iterable<string>): string =>
   createHash('sha256')
     .update([...pieces].join(''))
     .digest('hex')
 
-/** Compiles with facts in which every folder is there and nothing runs. */
-const compileModel = async (model: ReleaseModel): Promise<Plan | null> => {
+/** Compiles with facts in which every folder is there, and an old version runs or nothing does. */
+const compileModel = async (model: ReleaseModel, roll: Dice): Promise<Plan | null> => {
   const resolved = resolveRelease({ model, params: {}, locate: () => undefined })
-  const { plan, diagnostics } = compileRelease(resolved, factsFor(resolved))
+  const old = roll.number(2) === 0 ? null : { version: '2.0.0', digest: sha256('old') }
+  const { plan, diagnostics } = compileRelease(resolved, factsFor(resolved, old))
   for (const { code, message } of diagnostics) {
     expect(code).toMatch(/^[a-z][a-z0-9-]*$/)
     expect(message).not.toBe('')
@@ -48,11 +36,11 @@ const compileModel = async (model: ReleaseModel): Promise<Plan | null> => {
   return plan
 }
 
-const factsFor = (resolved: ResolvedRelease): Parameters<typeof compileRelease>[1] => {
-  const live: Record<string, Record<string, null>> = Object.create(null)
+const factsFor = (resolved: ResolvedRelease, old: LiveFact | null): Parameters<typeof compileRelease>[1] => {
+  const live: Record<string, Record<string, LiveFact | null>> = Object.create(null)
   for (const { environment: of, component } of resolved.targets) {
     live[of] ??= Object.create(null)
-    live[of]![component] = null
+    live[of]![component] = old
   }
   const components = resolved.components.map(
     ({ name }) => [name, { source: 'services', digest: sha256(name), start: ['node', 'server.js'] }] as const,
@@ -81,113 +69,17 @@ const assertPlan = async (plan: Plan): Promise<void> => {
 
 // ── models ──────────────────────────────────────────────────────────────────────────────────────
 
-/** Values that are sound but for one in `rarity`. */
-const valuesOf = (roll: Dice, rarity: number) => {
-  let named = 0
-  const mostly = <T>(sound: () => T, odd: readonly T[]): T =>
-    roll.number(rarity) === 0 ? roll.pick(odd) : sound()
-  return {
-    name: () => mostly(() => `n${++named}`, [...NASTY, 'a', 'auth', 'staging', 'a/b', 'A']),
-    text: () => mostly(() => 'node main.js', NASTY),
-    version: () => mostly(() => '3.0.0', ['', 'x', '3', 'v3.0.0', '3.0.0+b', ...NASTY]),
-    range: () => mostly(() => '^3.0.0', ['*', 'x', '', '<1', '>=1 <', ...NASTY]),
-    count: () => mostly(() => 1 + roll.number(3), [0, -1, 0.5, 1e6, Number.NaN, Number.POSITIVE_INFINITY]),
-    time: () =>
-      mostly(() => '10m', ['0ms', '-1s', '1', '', '1e9d', '99999999999999d', `${'9'.repeat(400)}d`]) as never,
-    amount: () =>
-      mostly<number | string>(
-        () => roll.pick([1, '25%']),
-        [0, -1, 1.5, '0%', '101%', 'x', Number.NaN],
-      ) as never,
-  }
-}
-
-/** Every word of a stage and a release, taking anything. */
-interface Written {
-  readonly [word: string]: (...given: readonly unknown[]) => Written
-}
-
-/** A release made of the language's own words with values from all over; TypeScript would refuse many, Node does not. */
-const anyRelease = (roll: Dice): unknown => {
-  const values = valuesOf(roll, roll.pick([4, 25, 100]))
-  const { name, text, count, time } = values
-  const some = (most: number): readonly unknown[] => Array.from({ length: roll.number(most + 1) })
-  const maybe = (part: () => object): object => (roll.number(4) === 0 ? part() : {})
-  const version = param('version', { default: values.version() })
-  const made: ReturnType<typeof service>[] = []
-  for (const _ of some(5)) {
-    const needs = made.filter(() => roll.number(3) === 0)
-    const options = {
-      critical: roll.number(2) === 0,
-      needs: needs.map(need => (roll.number(3) === 0 ? need.range(values.range()) : need)),
-      ...maybe(() => ({ group: 5 + count() })),
-      ...maybe(() => ({ instances: count() })),
-      ...maybe(() => ({ instances: { staging: count(), [name()]: count() } })),
-      ...maybe(() => ({ version: values.version() })),
-      ...maybe(() => ({ source: text() })),
-      ...maybe(() => ({ start: roll.pick([text(), [text(), text()]]) })),
-      ...maybe(() => ({ env: { [name()]: text(), KEY: secret(name()) } })),
-      ...maybe(() => ({ health: { path: `/${name()}`, timeout: time() } })),
-    }
-    made.push((roll.number(4) === 0 ? app : service)(name(), options as never) as never)
-  }
-  const places = [
-    environment('staging', { on: local({ cluster: name() }) }),
-    environment(name(), { on: local(), protect: roll.number(2) === 0 }),
-  ]
-  const strategies = [
-    () => rolling({ batch: values.amount(), maxUnavailable: values.amount() }),
-    () => rolling(),
-    () => allAtOnce(),
-  ]
-  let written = release(name(), {
-    version: roll.pick([version, values.version()]),
-    components: made as never,
-    params: [version],
-    ...maybe(() => ({ concurrency: count() })),
-    ...maybe(() => ({ targetDate: roll.pick(['2026-11-21', text()]) })),
-  }) as unknown as Written
-  const item = (s: Written): Written =>
-    roll.pick([
-      () => s.gate!(name(), command(text()).passes(), { timeout: time(), retry: count() }),
-      () =>
-        s.gate!(name(), command('true').passes(), {
-          required: false,
-          retry: { limit: count(), delay: time() },
-        }),
-      () => s.gate!(name(), coverage('npm test').atLeast(count())),
-      () =>
-        s.step!(name(), () => 1, { idempotent: true, timeout: time(), undo: roll.pick(['none', () => {}]) }),
-      () => s.approval!(name(), { from: { [name()]: count() }, expires: time() }),
-      () => s.wait!(time()),
-      () => s.notify!(slack(secret('S'), '#x'), { message: text() }),
-      () => s.deploy!(made.slice(roll.number(made.length)), { to: places[0], with: roll.pick(strategies)() }),
-      () => s.deploy!(made, { to: roll.pick(places) }),
-      () => s.parallel!((p: Written) => item(item(p))),
-      () => s.sequence!((q: Written) => item(q)),
-    ])()
-  const stages: string[] = []
-  for (const _ of some(4)) {
-    const options = {
-      ...maybe(() => ({ after: stages.filter(() => roll.number(2) === 0) })),
-      ...maybe(() => ({ after: [name()] })),
-      ...maybe(() => ({ onFailure: 'stop' })),
-    }
-    const stage = name()
-    written = written.stage!(stage, options, (s: Written) => some(4).reduce<Written>(inner => item(inner), s))
-    stages.push(stage)
-  }
-  const policies = ['stop', 'rollback-all', 'continue-partial', 'rollback-dependents']
-  return roll.number(2) === 0 ? written : written.onFailure!(roll.pick(policies))
-}
-
 test('every word with values from all over', async () => {
-  const outcomes = await fuzz({ seeds: 1_000 }, async roll => {
-    const plan = await compileModel(modelOf(anyRelease(roll))!)
+  const kinds = new Set<string>()
+  const outcomes = await fuzz({ seeds: 2_000 }, async roll => {
+    const plan = await compileModel(modelOf(anyRelease(roll))!, roll)
+    for (const { operation } of plan?.nodes ?? []) kinds.add(operation.kind)
+    if (plan?.guard !== undefined) kinds.add('guard')
     return plan === null ? 'refused' : 'planned'
   })
   expect(outcomes.refused).toBeGreaterThan(200)
   expect(outcomes.planned).toBeGreaterThan(100)
+  for (const kind of ['start', 'shift', 'analyse', 'promote', 'guard']) expect(kinds).toContain(kind)
 })
 
 // ── texts ───────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +137,7 @@ test('texts in which letters, words and lines are missing, doubled or others', a
   const outcomes = await fuzz({ seeds: 150 }, async roll => {
     writeFileSync(project.definition, damageText(text, words, roll))
     const { definition } = await loadDefinition(project, { types: 'skip' })
-    const plan = await compileModel(definition)
+    const plan = await compileModel(definition, roll)
     return plan === null ? 'refused' : 'planned'
   })
   expect(Object.keys(outcomes).length).toBeGreaterThan(4)

@@ -18,7 +18,7 @@ const plan = samplePlan()
 const text = JSON.stringify(plan, null, 2)
 
 test('files whose bytes were damaged', async () => {
-  const outcomes = await fuzz({ seeds: 500 }, async roll => {
+  const outcomes = await fuzz({ seeds: 800 }, async roll => {
     const damaged = damageBytes(Buffer.from(text), roll).toString()
     expect(await parsePlan('plan.json', damaged)).toEqual({ ...plan, positions: expect.anything() })
   })
@@ -26,7 +26,7 @@ test('files whose bytes were damaged', async () => {
 })
 
 test('plans of another form', async () => {
-  const outcomes = await fuzz({ seeds: 500 }, async roll => {
+  const outcomes = await fuzz({ seeds: 800 }, async roll => {
     const damaged = damageJson(plan, roll, 'any')
     const resealed = roll.number(2) === 0 ? damaged : reseal(damaged)
     await parsePlan('plan.json', JSON.stringify(resealed))

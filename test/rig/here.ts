@@ -10,8 +10,12 @@ export interface Answer {
   readonly stderr: string
 }
 
-/** What a command line answers in a working folder. */
-export async function answerHere(cwd: string, argv: readonly string[]): Promise<Answer> {
+/** What a command line answers in a working folder. `env`: what it is to find beside who asks. */
+export async function answerHere(
+  cwd: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const printed = { stdout: '', stderr: '' }
   const stream = (name: keyof typeof printed): NodeJS.WriteStream =>
     new Writable({
@@ -24,7 +28,7 @@ export async function answerHere(cwd: string, argv: readonly string[]): Promise<
   const code = await answer(argv, {
     stdout: stream('stdout'),
     stderr: stream('stderr'),
-    env: { RELEASE_USER: 'alice@techcorp.example' },
+    env: { RELEASE_USER: 'alice@techcorp.example', ...env },
     cwd,
     json: argv.includes('--json'),
     color: { stdout: false, stderr: false },

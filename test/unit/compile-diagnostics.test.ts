@@ -235,6 +235,15 @@ describe('names', () => {
     `)
   })
 
+  test('of a release: its runs are found by it', () => {
+    expect(found(release(' ', { version: '1.0.0' }).stage('s', s => s.wait('1m')))).toMatchInlineSnapshot(`
+      "
+      error[not-a-name] at release: " " cannot be the name of a release
+        help: Its runs are found by it: give it one.
+      "
+    `)
+  })
+
   test('of components and environments, which are part of an address', () => {
     const odd = service('../etc')
     const far = environment('a/b', { on: local() })

@@ -220,6 +220,13 @@ describe('metrics that cannot be read', () => {
         help: Write a whole number from 0: minRequests: 100.
       "
     `)
+    const analysis = { metrics: [few], requests: 0.5 }
+    expect(found(deployed(canary({ steps: [50, 100], analysis })))).toMatchInlineSnapshot(`
+      "
+      error[not-a-count] at deploy: the analysis wants to have seen 0.5 requests
+        help: Write a whole number from 0: requests: 100.
+      "
+    `)
   })
 })
 
