@@ -30,6 +30,7 @@ import type { ResolvedStage } from './stages.ts'
 const MINUTE: Millis = 60_000
 export const DEFAULT_TIMEOUT = { gate: 30 * MINUTE, step: 30 * MINUTE, notify: MINUTE } as const
 const NO_RETRY: Retry = { limit: 0, delay: 1000, maxDelay: MINUTE }
+const NOTHING: Undo = { kind: 'nothing' }
 const NOTIFY_RETRY: Retry = { limit: 3, delay: 1000, maxDelay: 30_000 }
 
 /** Where a component was brought to, and the node that says so. */
@@ -301,23 +302,26 @@ export class Lowering {
     this.#keys.add(draft.key)
     // What many share stays one list: a flow's keys stand in it once already.
     const needs = draft.needs === undefined ? before.needs : [...new Set([...before.needs, ...draft.needs])]
-    this.nodes.push({
-      key: draft.key,
-      stage: this.#stage,
-      title: draft.title,
-      ...(draft.component === undefined ? {} : { component: draft.component }),
-      ...(draft.environment === undefined ? {} : { environment: draft.environment }),
-      needs,
-      ...(draft.lockstep === undefined ? {} : { lockstep: draft.lockstep }),
-      after: withoutNeeds(
-        draft.after === undefined ? before.after : [...new Set([...before.after, ...draft.after])],
-        needs,
-      ),
-      timeout: draft.timeout === undefined ? null : draft.timeout,
-      retry: draft.retry ?? NO_RETRY,
-      undo: draft.undo ?? { kind: 'nothing' },
-      operation: draft.operation,
-    })
+    const others = draft.after === undefined ? before.after : [...new Set([...before.after, ...draft.after])]
+    const after = withoutNeeds(others, needs)
+    const { key, title, component, environment, lockstep, operation } = draft
+    const stage = this.#stage
+    const timeout = draft.timeout === undefined ? null : draft.timeout
+    const retry = draft.retry ?? NO_RETRY
+    const undo = draft.undo ?? NOTHING
+    // Most nodes of a large plan belong to no component: theirs is written without a spread.
+    this.nodes.push(
+      (component ?? environment ?? lockstep) === undefined
+        ? { key, stage, title, needs, after, timeout, retry, undo, operation }
+        : {
+            ...{ key, stage, title },
+            ...(component === undefined ? {} : { component }),
+            ...(environment === undefined ? {} : { environment }),
+            needs,
+            ...(lockstep === undefined ? {} : { lockstep }),
+            ...{ after, timeout, retry, undo, operation },
+          },
+    )
     if (at !== undefined) this.place(draft.key, at)
   }
 
@@ -358,7 +362,7 @@ function undoOf(item: StepModel): Undo {
     const reason = `the step "${item.name}" says that nothing can undo it`
     return { kind: 'irreversible', reason, freezes: true }
   }
-  if (item.undo === 'not-needed') return { kind: 'nothing' }
+  if (item.undo === 'not-needed') return NOTHING
   if (item.undo === null) {
     return { kind: 'irreversible', reason: `the step "${item.name}" has no undo` }
   }

@@ -54,6 +54,9 @@ function checkPlaces(model: ReleaseModel, context: CompileContext): void {
   }
 }
 
+/** What every object of JavaScript has. */
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype))
+
 /**
  * Names under which something is found again in an object, as `outputs.NAME` is. Every object of JavaScript has some
  * already, such as `constructor`: what is looked for there would be taken for found.
@@ -66,7 +69,7 @@ function checkKeys(model: ReleaseModel, context: CompileContext): void {
     ...items.filter(item => item.kind === 'step'),
   ]
   for (const { name, at } of named) {
-    if (!(name in {})) continue
+    if (!INHERITED.has(name)) continue
     context.report({
       code: 'not-a-name',
       message: `${JSON.stringify(name)} cannot be a name`,

@@ -112,6 +112,7 @@ function checkGuards(
   items: readonly ItemModel[],
   context: CompileContext,
 ): void {
+  if (!items.some(item => item.kind === 'deploy' && item.to.protect)) return
   const guarded = new Set<string>()
   const reported = new Set<string>()
   for (const node of nodes) {

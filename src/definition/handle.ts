@@ -121,7 +121,10 @@ const maker: { readonly [Kind in HandleKind]: string } = {
 /** Freezes plain data to its last part; functions and what is frozen already are left as they are. */
 export const freeze = <T>(value: T): T => {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const key of Reflect.ownKeys(value)) freeze((value as Record<PropertyKey, unknown>)[key])
+  for (const key of Reflect.ownKeys(value)) {
+    const part = (value as Record<PropertyKey, unknown>)[key]
+    if (typeof part === 'object') freeze(part)
+  }
   return Object.freeze(value)
 }
 

@@ -58,11 +58,9 @@ function* listPieces(list: readonly unknown[], name: string): Generator<string> 
   for (let from = 0; from < list.length; from += AT_ONCE) {
     const some = list.slice(from, from + AT_ONCE)
     const ordered = listInOrder(some)
-    const text =
-      ordered === UNFIT
-        ? Array.from(some, (item, i) => write(item, [name, from + i])).join(',')
-        : JSON.stringify(ordered).slice(1, -1)
-    yield from === 0 ? text : `,${text}`
+    if (from > 0) yield ','
+    if (ordered !== UNFIT) yield JSON.stringify(ordered).slice(1, -1)
+    else yield Array.from(some, (item, i) => write(item, [name, from + i])).join(',')
   }
   yield ']'
 }
@@ -143,13 +141,13 @@ const firstOf = (record: Readonly<Record<string, unknown>>, names: readonly stri
 
 /** The names themselves where they stand in order already; UNFIT where one of them cannot be put in order. */
 function orderOf(names: readonly string[]): readonly string[] | typeof UNFIT {
-  const alike = names.length > MOST_NAMES ? undefined : shapes.get(`${names.length}${names[0]}`)
+  const alike = names.length > MOST_NAMES ? undefined : shapes.get(names[0])
   const known = alike?.find(shape => isSame(shape.names, names))
   if (known !== undefined) return known.order ?? names
   if (names.some(name => isMoved(name) || !name.isWellFormed())) return UNFIT
   const order = isAscending(names) ? null : [...names].sort(byCodeUnits)
   if (alike === undefined && names.length <= MOST_NAMES && shapes.size < MOST_SHAPES)
-    shapes.set(`${names.length}${names[0]}`, [{ names, order }])
+    shapes.set(names[0], [{ names, order }])
   else if (alike !== undefined && alike.length < MOST_ALIKE) alike.push({ names, order })
   return order ?? names
 }
@@ -163,12 +161,14 @@ interface Shape {
 
 const MOST_NAMES = 24
 const MOST_SHAPES = 64
-const MOST_ALIKE = 8
-const shapes = new Map<string, Shape[]>()
+const MOST_ALIKE = 16
+/** By their first name. */
+const shapes = new Map<string | undefined, Shape[]>()
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean => {
+  if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
-  return a.length === b.length
+  return true
 }
 
 /** Names that an object does not keep where they were put: numbers come first in it, and `__proto__` is none at all. */

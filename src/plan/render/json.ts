@@ -44,9 +44,15 @@ function* linesOf(value: object): Generator<string> {
   const names = Array.isArray(value) ? null : Object.keys(value)
   const parts = names === null ? (value as readonly unknown[]) : null
   const count = parts?.length ?? names!.length
+  // A line of a definition that stands in a loop is the place of thousands.
+  let last: { readonly part: unknown; readonly text: string } | null = null
+  const textOf = (part: unknown): string => {
+    if (last === null || last.part !== part) last = { part, text: JSON.stringify(part) }
+    return last.text
+  }
   const lineAt = (i: number): string =>
     parts === null
-      ? `    ${JSON.stringify(names![i])}: ${JSON.stringify((value as Record<string, unknown>)[names![i]!])}`
+      ? `    ${JSON.stringify(names![i])}: ${textOf((value as Record<string, unknown>)[names![i]!])}`
       : `    ${JSON.stringify(parts[i])}`
   yield open!
   for (let from = 0; from < count; from += AT_ONCE) {
