@@ -184,6 +184,7 @@ describe('a journal that was tampered with', () => {
     for (const command of [
       ['verify', run],
       ['status', run],
+      ['resume', run],
       ['rollback', run],
     ]) {
       const { code, stdout, stderr } = await project.release(command)
