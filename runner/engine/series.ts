@@ -214,6 +214,7 @@ export function evidenceOf(series: Series): EvidenceSeries {
     unit: metric.unit,
     target,
     threshold: thresholdOf(metric.expected),
+    ...marginOf(metric.expected),
     expected: expectedText(metric),
     verdict,
     reason,
@@ -225,6 +226,14 @@ export function evidenceOf(series: Series): EvidenceSeries {
 function thresholdOf(expected: PlanExpectation): number | null {
   if (expected.kind !== 'condition') return null
   return expected.condition.kind === 'within' ? null : expected.condition.threshold
+}
+
+function marginOf(expected: PlanExpectation): Pick<EvidenceSeries, 'margin'> {
+  const compared = expected.kind === 'comparison' ? expected : expected.condition
+  if (compared.kind !== 'comparison' && compared.kind !== 'within') return {}
+  const { tolerance, floor = 0, direction = 'either' } = compared
+  const fixed = compared.kind === 'within' && compared.baseline.kind === 'fixed'
+  return { margin: { tolerance, floor, direction, around: fixed ? compared.baseline.value : null } }
 }
 
 const expectedText = (metric: PlanMetric): string =>

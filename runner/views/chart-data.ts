@@ -6,6 +6,7 @@
  */
 import type { Report, ReportAnalysis, ReportMeasure, ReportTraffic } from '../../src/run/report.ts'
 import { type Chart, type ChartLine, type ChartMoment, elapsedText } from './chart-svg.ts'
+import { limitLines } from './chart-limits.ts'
 import { analysisText, targetText, trafficText, VERDICTS, valueText } from './report-words.ts'
 
 /** Charts that are looked at together. */
@@ -122,8 +123,8 @@ function weightChart(
   traffic: readonly ReportTraffic[],
   decided: readonly ChartMoment[],
 ): Chart {
-  const lines = [...Map.groupBy(traffic, ({ component }) => component)].map(([component, moves]) =>
-    weightLine(component, moves, frame),
+  const lines = [...Map.groupBy(traffic, ({ component }) => component)].flatMap(([component, moves]) =>
+    SHARES.flatMap(share => shareLine(share, { component, moves, frame }) ?? []),
   )
   const reached = traffic.map(({ at, canary }) => `${canary} % at ${elapsedText(at - frame.zero)}`)
   return {
@@ -139,15 +140,36 @@ function weightChart(
   }
 }
 
-function weightLine(component: string, moves: readonly ReportTraffic[], { from, until }: Frame): ChartLine {
-  const text = (canary: number): string => `${canary}%`
-  const last = moves.at(-1)!.canary
-  const points = moves.map(({ at, canary }) => [at, canary, text(canary)] as const)
+/** Whose share of the requests is drawn, and what is said behind the component's name. */
+interface Share {
+  readonly of: 'canary' | 'baseline' | 'mirror'
+  readonly look: ChartLine['look']
+  readonly words: string
+}
+
+const SHARES: readonly Share[] = [
+  { of: 'canary', look: 'new', words: '' },
+  { of: 'baseline', look: 'old', words: ', the old version beside it' },
+  { of: 'mirror', look: 'copy', words: ', copies' },
+]
+
+interface Moves {
+  readonly component: string
+  readonly moves: readonly ReportTraffic[]
+  readonly frame: Frame
+}
+
+/** null: it never had any, and a line at nothing would say nothing. */
+function shareLine({ of, look, words }: Share, { component, moves, frame }: Moves): ChartLine | null {
+  if (of !== 'canary' && moves.every(move => move[of] === 0)) return null
+  const text = (share: number): string => `${share}%`
+  const last = moves.at(-1)![of]
+  const points = moves.map(move => [move.at, move[of], text(move[of])] as const)
   return {
-    name: component,
-    look: 'new',
+    name: `${component}${words}`,
+    look,
     shape: 'steps',
-    points: [[from, 0, text(0)], ...points, [until, last, text(last)]],
+    points: [[frame.from, 0, text(0)], ...points, [frame.until, last, text(last)]],
   }
 }
 
@@ -200,7 +222,7 @@ function measureChart(frame: Frame, own: readonly Seen[], moves: readonly Report
   const { measure } = own[0]!
   const read = (value: number | null): string => valueText(value, measure)
   const beside = measure.target.side === 'canary' ? 'beside it' : 'compared with'
-  const lines = own.flatMap(({ measure: { points, target } }): ChartLine[] => [
+  const lines = own.flatMap(({ measure: one, measure: { points, target } }): ChartLine[] => [
     {
       name: target.version,
       look: 'new',
@@ -217,6 +239,7 @@ function measureChart(frame: Frame, own: readonly Seen[], moves: readonly Report
           },
         ]
       : []),
+    ...limitLines(one, read),
   ])
   return {
     ...frame,

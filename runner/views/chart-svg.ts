@@ -18,8 +18,8 @@ export type ChartPoint = readonly [at: number, value: number | null, text: strin
 
 export interface ChartLine {
   readonly name: string
-  /** new: the version that is released. old: the one beside it. */
-  readonly look: 'new' | 'old'
+  /** new: the version that is released. old: the one beside it. copy: of requests that nobody waits for. limit: how far it may go. */
+  readonly look: 'new' | 'old' | 'copy' | 'limit'
   /** linear: from point to point. steps: each value holds until the next. */
   readonly shape: 'linear' | 'steps'
   /** A line that has another's name goes on with it. */
@@ -151,6 +151,7 @@ function moments({ moments }: Chart, { x }: Scales): Content {
 
 function lineOf({ name, look, shape, points }: ChartLine, { x, y }: Scales): Markup {
   const dots = points.map(([at, value, text], i) => {
+    if (look === 'limit') return null
     const alone = shape === 'linear' && isAlone(points, i)
     if (value === null || !(alone || (shape === 'linear' && points.length <= 60))) return null
     return html`<circle cx="${x(at)}" cy="${y(value)}" r="${alone ? 3 : 1.8}"><title>${name}: ${text}</title></circle>`
@@ -203,7 +204,7 @@ export const CHART_STYLE = `
 svg.chart:focus-visible { outline: 2px solid var(--new) } svg.chart text { fill: var(--soft) } svg.chart text.end { text-anchor: end } svg.chart text.middle { text-anchor: middle }
 svg.chart .grid { stroke: var(--line); stroke-width: .7 } svg.chart .frame { fill: none; stroke: var(--soft); stroke-width: .8 } svg.chart text.limit { fill: var(--bad) }
 svg.chart .threshold { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 3 } svg.chart .line path { fill: none; stroke-width: 1.8; stroke-linejoin: round } svg.chart .line.new path { stroke: var(--new) }
-svg.chart .line.new circle { fill: var(--new) } svg.chart .line.old path { stroke: var(--old); stroke-dasharray: 2 2.5 } svg.chart .line.old circle { fill: var(--old) } svg.chart .moment line { stroke: var(--wait); stroke-width: .9 }
+svg.chart .line.new circle { fill: var(--new) } svg.chart .line.old path { stroke: var(--old); stroke-dasharray: 2 2.5 } svg.chart .line.old circle { fill: var(--old) } svg.chart .line.copy path { stroke: var(--new); stroke-dasharray: 7 3 1.5 3 } svg.chart .line.limit path { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 5 3 } svg.chart .moment line { stroke: var(--wait); stroke-width: .9 }
 svg.chart .moment text { fill: var(--ink) } svg.chart .pass line { stroke: var(--good); stroke-dasharray: 1 2 } svg.chart .breach line { stroke: var(--bad); stroke-width: 1.6 } svg.chart .back line { stroke: var(--warn); stroke-width: 1.6 }
 svg.chart .breach text { fill: var(--bad) } svg.chart .back text { fill: var(--warn) } svg.chart .pass text, svg.chart .promoted text { fill: var(--good) } svg.chart .promoted line { stroke: var(--good); stroke-width: 1.6 }
 svg.chart .cursor { stroke: var(--ink); stroke-width: .7; visibility: hidden } .reading { min-height: 1.4em; font-size: .82rem; margin: .2rem 0 0; color: var(--soft); font-variant-numeric: tabular-nums }

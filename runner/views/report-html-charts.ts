@@ -25,7 +25,7 @@ export const readableCharts = (groups: readonly ChartGroup[]): readonly Readable
 export function chartSections(groups: readonly ChartGroup[]): Markup | null {
   if (groups.length === 0) return null
   return html`<h2>Traffic and measurements</h2>
-<p class="key"><b class="new">━</b> the new version <b class="old">┅</b> the one beside it <b class="bad">╌</b> what it has to be. Marks: requests shifted, ✓ held, ✗ broken, back: taken back. Times count from the start of the run.</p>
+<p class="key"><b class="new">━</b> the new version <b class="old">┅</b> the one beside it <b class="bad">╌</b> what it has to be, or how far from the other it may go. Marks: requests shifted, ✓ held, ✗ broken, back: taken back. Times count from the start of the run.</p>
 ${groups.map(groupText)}`
 }
 

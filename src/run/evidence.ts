@@ -3,6 +3,7 @@
  *
  * Role: what reports draw. Boundary: JSON, and small: a long analysis keeps every second, fourth, … of its points.
  */
+import type { Direction } from '../judge/condition.ts'
 import type { Score } from '../judge/score.ts'
 import type { Unit } from '../judge/unit.ts'
 import type { MeasureTarget } from '../plan/plan.ts'
@@ -18,12 +19,24 @@ export type EvidencePoint = readonly [
   requests: number | null,
 ]
 
+/** So far is not too far: a share of the other value, and at least the floor, in the measure's unit. */
+export interface EvidenceMargin {
+  readonly tolerance: number
+  readonly floor: number
+  /** Which way is bad. */
+  readonly direction: Direction
+  /** What it is compared with where that is fixed; null: the value beside it. */
+  readonly around: number | null
+}
+
 export interface EvidenceSeries {
   readonly name: string
   readonly unit: Unit
   readonly target: MeasureTarget
   /** The line that a chart draws; null where there is no fixed one. */
   readonly threshold: number | null
+  /** How far it may be from the value beside it; absent where it is compared with nothing. */
+  readonly margin?: EvidenceMargin
   /** `below 1%` */
   readonly expected: string
   readonly verdict: 'pass' | 'fail' | 'inconclusive' | 'unmeasured' | 'running'

@@ -126,6 +126,7 @@ const measureOf = (series: EvidenceSeries): ReportMeasure => ({
   unit: series.unit,
   target: series.target,
   threshold: series.threshold,
+  ...(series.margin !== undefined && { margin: series.margin }),
   expected: series.expected,
   verdict: series.verdict,
   reason: series.reason,

@@ -486,6 +486,12 @@ describe('who has won a comparison', () => {
     )
   })
 
+  test('how far it may go is left for the report', async () => {
+    const { evidence } = await tried(100, 'decrease')
+    const margins = evidence.series.map(({ margin }) => margin)
+    expect(margins).toEqual([undefined, { tolerance: 0.1, floor: 0, direction: 'decrease', around: null }])
+  })
+
   test('nobody, where it could not be told', async () => {
     const silent: Watched['says'] = ({ measure }) => ({ value: measure.kind === 'latency' ? null : 0 })
     const { said, evidence } = await tried(100, 'decrease', { says: silent, patience: 0 })

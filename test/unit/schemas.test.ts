@@ -241,12 +241,14 @@ test('the report’s schema says what its type says', () => {
       'cause.position': span,
       '**.failure': failure,
       'analyses.*': { cancelled: true, winner: true, scores: true } satisfies Optional<ReportAnalysis>,
+      'analyses.*.measures.*': { margin: true } satisfies Optional<ReportMeasure>,
     },
     maps: ['params'],
     free: ['gates.*.value', 'params.*'],
     signed: [
       'analyses.*.measures.*.threshold',
       'analyses.*.measures.*.last',
+      'analyses.*.measures.*.margin.around',
       'analyses.*.measures.*.points.*.*',
     ],
     literals: {
@@ -292,6 +294,11 @@ test('the report’s schema says what its type says', () => {
         unmeasured: true,
         running: true,
       } satisfies Literals<ReportMeasure['verdict']>,
+      'analyses.*.measures.*.margin.direction': {
+        increase: true,
+        decrease: true,
+        either: true,
+      } satisfies Literals<NonNullable<ReportMeasure['margin']>['direction']>,
       'traffic.*.kind': { shifted: true, promoted: true, 'taken-back': true } satisfies Literals<
         ReportTraffic['kind']
       >,
@@ -317,9 +324,9 @@ test('the guard’s schema says what its type says', () => {
       kind: { outlier: true, drift: true } satisfies Literals<LineOf<'guard-anomaly'>['kind']>,
       'triggers.*.verdict': {
         fired: true,
-      about: { stopped: true, unmeasured: true, held: true } satisfies Literals<
-        LineOf<'guard-hindered'>['about']
-      >,
+        about: { stopped: true, unmeasured: true, held: true } satisfies Literals<
+          LineOf<'guard-hindered'>['about']
+        >,
         breaching: true,
         cooling: true,
         unmeasured: true,

@@ -8,7 +8,7 @@ import type { Plan } from '../../src/plan/plan.ts'
 import { html, scriptJson } from '../../src/plan/render/markup.ts'
 import { buildReport } from '../../src/run/build-report.ts'
 import type { RunEvent } from '../../src/run/events.ts'
-import type { Report } from '../../src/run/report.ts'
+import type { Report, ReportMeasure, ReportTraffic } from '../../src/run/report.ts'
 import { buildTimeline } from '../../src/run/timeline.ts'
 import breached from '../fixtures/report/breached.json' with { type: 'json' }
 import passed from '../fixtures/report/passed.json' with { type: 'json' }
@@ -249,6 +249,53 @@ describe('charts', () => {
     const errors = lockstep.parts[0]!.charts[0]!.chart
     expect(errors.thresholds).toMatchObject([{ value: 0.01, text: 'below 1%' }])
     expect(errors.moments.filter(({ kind }) => kind === 'pass')).toHaveLength(4)
+  })
+
+  test('how far a measure may go from the one beside it is drawn, and ends where a share does', () => {
+    const report = reportOf(runs.passed)
+    const points = [
+      [BEGIN, 0.01, 0.002, 10],
+      [BEGIN + 1000, 0.01, 0.1, 10],
+      [BEGIN + 2000, 0.01, null, 10],
+      [BEGIN + 3000, 0.01, 0.98, 10],
+    ] as const
+    const [analysis] = report.analyses
+    const linesOf = (margin: ReportMeasure['margin'], unit: ReportMeasure['unit'] = 'ratio') => {
+      const measure = { ...analysis!.measures[0]!, threshold: null, points, unit, ...(margin && { margin }) }
+      const [group] = chartGroups({ ...report, analyses: [{ ...analysis!, measures: [measure] }] })
+      const { lines } = group!.parts[0]!.charts[0]!.chart
+      return lines
+        .filter(({ look }) => look === 'limit')
+        .map(line => [line.name, line.points.map(([, value]) => value && Number(value.toFixed(4)))])
+    }
+    const margin = { tolerance: 0.1, floor: 0.005, around: null } as const
+    expect(linesOf({ ...margin, direction: 'increase' })).toEqual([['at most', [0.007, 0.11, null, 1]]])
+    expect(linesOf({ ...margin, direction: 'either', floor: 0 }, 'ms')).toEqual([
+      ['at most', [0.0022, 0.11, null, 1.078]],
+      ['at least', [0.0018, 0.09, null, 0.882]],
+    ])
+    expect(linesOf({ ...margin, direction: 'decrease', around: 0.5 })).toEqual([
+      ['at least', [0.45, 0.45, 0.45, 0.45]],
+    ])
+    expect(linesOf(undefined)).toEqual([])
+  })
+
+  test('the shares of a baseline and of copies are drawn where there were any', () => {
+    const report = reportOf(runs.passed)
+    const linesOf = (more: Partial<ReportTraffic>) => {
+      const traffic = report.traffic.filter(({ component }) => component === 'back')
+      const changed = traffic.map(move => (move.kind === 'shifted' ? { ...move, ...more } : move))
+      return chartGroups({ ...report, traffic: changed })[0]!.weights!.lines.map(({ name, look }) => [
+        name,
+        look,
+      ])
+    }
+    expect(linesOf({})).toEqual([['back', 'new']])
+    expect(linesOf({ baseline: 5, mirror: 10 })).toEqual([
+      ['back', 'new'],
+      ['back, the old version beside it', 'old'],
+      ['back, copies', 'copy'],
+    ])
   })
 
   test('a breach and what was taken back are marked', () => {
