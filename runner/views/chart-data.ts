@@ -5,8 +5,8 @@
  * many analyses it took; all charts of a group share their time, so that they can be read one below the other.
  */
 import type { Report, ReportAnalysis, ReportMeasure, ReportTraffic } from '../../src/run/report.ts'
-import { type Chart, type ChartLine, type ChartMoment, elapsedText } from './chart-svg.ts'
 import { limitLines } from './chart-limits.ts'
+import { type Chart, type ChartLine, type ChartMoment, elapsedText } from './chart-svg.ts'
 import { analysisText, targetText, trafficText, VERDICTS, valueText } from './report-words.ts'
 
 /** Charts that are looked at together. */
