@@ -1,7 +1,7 @@
 /**
  * Every kill of a canary release that there is, and samples of them.
  */
-import type { ChaosCase, Moment, RouterName, Victim } from './chaos.ts'
+import type { ChaosCase, Moment, RouterName, Victim } from './chaos-case.ts'
 import { seeded } from './crash.ts'
 
 const ORDERS = ['needs', 'lockstep'] as const
@@ -109,16 +109,23 @@ export function matrixOf(router: RouterName): Readonly<Record<string, readonly C
     })),
     canary: outside('canary', isWhileCanary),
     ...Object.fromEntries(routers.map(victim => [victim, outside(victim, isWhileRunning)])),
+    // HAProxy shows Prometheus nothing that tells the sides of a component apart.
+    ...(router === 'gateway' ? { prometheus: outside('prometheus', isWhileRunning) } : {}),
   }
 }
 
+export interface Sample {
+  readonly seed: number
+  readonly each: number
+  /** Kinds that nothing is drawn of. */
+  readonly without?: readonly string[]
+}
+
 /** So many of each kind, drawn by lot: the same ones for a seed. */
-export function sampleOf(
-  router: RouterName,
-  { seed, each }: { seed: number; each: number },
-): readonly ChaosCase[] {
+export function sampleOf(router: RouterName, { seed, each, without = [] }: Sample): readonly ChaosCase[] {
   const random = seeded(seed)
-  return Object.values(matrixOf(router)).flatMap(cases => {
+  return Object.entries(matrixOf(router)).flatMap(([kind, cases]) => {
+    if (without.includes(kind)) return []
     const left = [...cases]
     return Array.from(
       { length: Math.min(each, left.length) },

@@ -11,8 +11,8 @@
  *  3. A request is lost only while there is no router, or no instance to answer it: an answer that was under way when
  *     the router was killed, and what is asked until a runner has started the router again, which is within its next look at it.
  *  4. The record is whole, and the report says what the run came to.
+ *  5. No analysis passes that began when the source of its measurements was gone.
  */
-import { readFileSync } from 'node:fs'
 import { recordedRouter } from '../../runner/adapters/loopback/kept-routing.ts'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { haproxyKind } from '../../runner/adapters/routers/haproxy/haproxy.ts'
@@ -23,51 +23,17 @@ import type { RunEvent } from '../../src/run/events.ts'
 import type { Instance } from '../../src/run/ports.ts'
 import { type Call, type Callers, isLost, startCallers } from './callers.ts'
 import { CLUSTER, canariedDefinition, canariedProject } from './canaried.ts'
+import type { ChaosCase, RouterName } from './chaos-case.ts'
 import { answerHere } from './here.ts'
+import { killGroup, killOne } from './kill.ts'
 import type { Exit, Running, TestProject } from './project.ts'
+import { type PrometheusRig, prometheusOf } from './prometheus.ts'
 import { until } from './wait.ts'
-
-export type RouterName = 'gateway' | 'haproxy'
-
-export type Victim =
-  /** By itself, at a named point of its code. */
-  | 'runner'
-  /** The router as well, when the runner is gone. */
-  | 'runner and router'
-  /** The gateway, or HAProxy's master with its worker. */
-  | 'router'
-  | 'master'
-  | 'worker'
-  /** All instances of the new version that have not been promoted. */
-  | 'canary'
-
-/** A node of the plan, and how far it has come. */
-export interface Moment {
-  readonly node: string
-  /** `effect:before` and `effect:after` are points at which a runner kills itself. */
-  readonly at: 'started' | 'measured' | 'done' | 'effect:before' | 'effect:after'
-}
-
-export interface ChaosCase {
-  readonly router: RouterName
-  readonly order: 'needs' | 'lockstep'
-  /** breaking: `front` of the new version answers with errors, so that the release takes itself back. */
-  readonly version: 'good' | 'breaking'
-  readonly victim: Victim
-  readonly moment: Moment
-  /** Who brings a run to its end whose runner was killed; left out: `resume`. */
-  readonly end?: 'guard'
-}
-
-export const nameOf = ({ router, order, version, victim, moment, end }: ChaosCase): string =>
-  [
-    victim,
-    `${moment.at} ${moment.node}`,
-    [version, order, router, ...(end === undefined ? [] : [end])].join(', '),
-  ].join(' | ')
 
 const ANALYSIS = `{ metrics: [errorRate({ minRequests: 8 }).below('5%'), availability({ minRequests: 8 }).atLeast('95%')], interval: '150ms', patience: '20s' }`
 const STRATEGY = `canary({ steps: [50, 100], every: '500ms', analysis: ${ANALYSIS} })`
+/** Prometheus asks once a second, and three times before it is asked. */
+const SCRAPED_STRATEGY = STRATEGY.replace("interval: '150ms'", "interval: '500ms'")
 const PER_SECOND = 60
 /** A runner that lives looks at its router more often than this, and starts one within this on a busy machine. */
 const LONGEST_OUTAGE_MS = 15_000
@@ -96,8 +62,16 @@ export async function openArena(router: RouterName): Promise<Arena> {
     cluster: CLUSTER,
     ...(router === 'haproxy' ? { router: haproxyKind } : {}),
   })
-  const callers = startCallers(await platform.gateway('production'), { perSecond: PER_SECOND })
-  const arena = { project, platform, callers, on, folder: `${home}/clusters/${CLUSTER}/production/${router}` }
+  const base = await platform.gateway('production')
+  const callers = startCallers(base, { perSecond: PER_SECOND })
+  const arena = {
+    project,
+    platform,
+    callers,
+    base,
+    on,
+    folder: `${home}/clusters/${CLUSTER}/production/${router}`,
+  }
   return {
     play: kase => new Play(arena, kase).run(),
     async dispose() {
@@ -111,6 +85,7 @@ interface Ground {
   readonly project: TestProject
   readonly platform: ReturnType<typeof localPlatform>
   readonly callers: Callers
+  readonly base: string
   readonly on: string
   readonly folder: string
 }
@@ -135,6 +110,16 @@ class Play {
   }
 
   async run(): Promise<Told> {
+    if (this.#case.victim !== 'prometheus') return this.#release(null)
+    const source = await prometheusOf(this.#ground.base)
+    try {
+      return await this.#release(source)
+    } finally {
+      await source.dispose()
+    }
+  }
+
+  async #release(source: PrometheusRig | null): Promise<Told> {
     const { project, callers, on } = this.#ground
     const { order, version: kind, victim } = this.#case
     const old = await this.#live()
@@ -142,13 +127,19 @@ class Play {
     project.write('fault', kind === 'breaking' ? `front@${version} errors\n` : '')
     project.write(
       'release.config.ts',
-      canariedDefinition(project.root, { strategy: STRATEGY, order, platform: on }),
+      canariedDefinition(project.root, {
+        order,
+        platform: on,
+        ...(source === null
+          ? { strategy: STRATEGY }
+          : { strategy: SCRAPED_STRATEGY, environment: `metrics: prometheus('${source.url}'),` }),
+      }),
     )
     const first = callers.calls.length
     const args = ['run', '--param', `version=${version}`, '--yes']
     const byItself = victim === 'runner' || victim === 'runner and router'
     const running = project.start(args, byItself ? { fault: this.#fault() } : {})
-    const blow = byItself ? await this.#awaitDeath(running) : await this.#strike(running, version)
+    const blow = byItself ? await this.#awaitDeath(running) : await this.#strike(running, { version, source })
     const exit = await this.#bringToItsEnd(await running.exit)
     // What is called now, the run has nothing to do with any more: there is an answer to each that was sent before.
     const end = Date.now()
@@ -156,6 +147,7 @@ class Play {
     const calls = callers.calls.slice(first).filter(({ sent }) => sent <= end)
     const amiss = [
       ...(await this.#amissAfter(exit, { old, version })),
+      ...(source === null || blow.pids === 0 ? [] : await this.#passedUnmeasured(blow)),
       ...this.#amissOf(calls, { blow, version, end, isPromoting: await this.#isPromoting(blow) }),
     ]
     return {
@@ -184,16 +176,19 @@ class Play {
     return { pids: 1 + pids.length, from, to: Date.now() }
   }
 
-  async #strike(running: Running, version: string): Promise<Blow> {
+  async #strike(
+    running: Running,
+    { version, source }: { readonly version: string; readonly source: PrometheusRig | null },
+  ): Promise<Blow> {
     const { node, at } = this.#case.moment
     let ended = false
     void running.exit.finally(() => {
       ended = true
     })
     await until(`${at} ${node}`, async () => ended || (await this.#isAt()))
-    const pids = ended ? [] : await this.#victims(version)
+    const pids = ended ? [] : source !== null ? [source.pid] : await this.#victims(version)
     const from = Date.now()
-    for (const pid of pids) killGroupOrProcess(pid, this.#case.victim)
+    for (const pid of pids) (this.#case.victim === 'canary' ? killGroup : killOne)(pid)
     return { pids: pids.length, from, to: Date.now() }
   }
 
@@ -289,6 +284,18 @@ class Play {
     return amiss
   }
 
+  async #passedUnmeasured({ to }: Blow): Promise<readonly string[]> {
+    const begun = new Set<string>()
+    const amiss: string[] = []
+    for (const event of await this.#ground.project.events(this.#run()!)) {
+      if (!('node' in event) || !event.node.endsWith('/analyse')) continue
+      if (event.type === 'node-started' && event.at > to) begun.add(event.node)
+      if (event.type === 'node-succeeded' && begun.has(event.node))
+        amiss.push(`${event.node} passed, and there was nothing to measure it with`)
+    }
+    return amiss
+  }
+
   async #amissInRecord(code: number | null): Promise<readonly string[]> {
     const { project } = this.#ground
     const run = this.#run()!
@@ -347,7 +354,8 @@ class Play {
     { blow, end, isPromoting }: { readonly blow: Blow; readonly end: number; readonly isPromoting: boolean },
   ): (call: Call) => boolean {
     const { victim } = this.#case
-    if (victim === 'runner' || (victim === 'canary' && !isPromoting)) return () => false
+    if (victim === 'runner' || victim === 'prometheus' || (victim === 'canary' && !isPromoting))
+      return () => false
     const answered = calls.filter(call => !isLost(call) && call.sent >= blow.to).map(({ sent }) => sent)
     const back = victim === 'canary' ? end : Math.min(...answered, blow.to + LONGEST_OUTAGE_MS)
     return call => call.ended >= blow.from && call.sent <= back
@@ -364,15 +372,4 @@ class Play {
     }
     return begun.size > 0
   }
-}
-
-/** An instance leads a group of its own. */
-function killGroupOrProcess(pid: number, victim: Victim): void {
-  if (victim === 'canary' && leadsItsGroup(pid)) process.kill(-pid, 'SIGKILL')
-  else process.kill(pid, 'SIGKILL')
-}
-
-function leadsItsGroup(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === pid
 }

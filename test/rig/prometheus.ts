@@ -32,6 +32,7 @@ export interface Exporter {
 
 export interface PrometheusRig {
   readonly url: string
+  readonly pid: number
   /** The values that a query comes to now. */
   query(query: string): Promise<readonly number[]>
   /** Takes requests and answers none, until `goOn`. */
@@ -86,6 +87,12 @@ export interface Target {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** A Prometheus that asks the gateway at this address for what it counts. */
+export const prometheusOf = (gateway: string): Promise<PrometheusRig> =>
+  startPrometheus([
+    { exporter: { target: new URL(gateway).host }, labels: { __metrics_path__: '/-/metrics' } },
+  ])
+
 /** Starts a Prometheus and waits until it has asked each of its targets. */
 export async function startPrometheus(targets: readonly Target[]): Promise<PrometheusRig> {
   const folder = mkdtempSync(join(tmpdir(), 'release-prometheus-'))
@@ -113,6 +120,7 @@ export async function startPrometheus(targets: readonly Target[]): Promise<Prome
   })
   return {
     url,
+    pid: child.pid!,
     query,
     pause: async () => {
       child.kill('SIGSTOP')

@@ -7,9 +7,11 @@
  * Exit 0 where every run ended whole and no request was lost that need not be; 1 otherwise, with the cases.
  */
 import { parseArgs } from 'node:util'
-import { type ChaosCase, nameOf, openArena, type RouterName } from '../rig/chaos.ts'
+import { openArena } from '../rig/chaos.ts'
+import { type ChaosCase, nameOf, type RouterName } from '../rig/chaos-case.ts'
 import { matrixOf, sampleOf } from '../rig/chaos-matrix.ts'
 import { haproxyMissing } from '../rig/haproxy.ts'
+import { prometheusMissing } from '../rig/prometheus.ts'
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +29,8 @@ function casesOn(router: RouterName): readonly ChaosCase[] {
   const all = Object.entries(matrixOf(router)).flatMap(([name, cases]) =>
     kind === undefined || kind === name ? cases : [],
   )
-  return (drawn ?? all).filter(kase => nameOf(kase).includes(only))
+  const isPossible = ({ victim }: ChaosCase): boolean => victim !== 'prometheus' || unscraped === null
+  return (drawn ?? all).filter(kase => isPossible(kase) && nameOf(kase).includes(only))
 }
 
 const failed: string[] = []
@@ -57,6 +60,8 @@ async function playAll(router: RouterName): Promise<void> {
   await arena.dispose()
 }
 
+const unscraped = prometheusMissing()
+if (unscraped !== null) console.log(`prometheus is not killed: ${unscraped}`)
 const missing = await haproxyMissing()
 if (missing !== null) console.log(`haproxy is left out: ${missing}`)
 const routers = (['gateway', 'haproxy'] as const).filter(
