@@ -23,7 +23,7 @@ import type {
 import { PLAN_FORMAT } from '../plan/plan.ts'
 import { type ResolvedComponent, readVersion, resolveComponents } from './components.ts'
 import { CompileContext, isSecret } from './context.ts'
-import type { ComponentFact } from './deploy.ts'
+import { asIfLive, type ComponentFact } from './deploy.ts'
 import { checkHttpGates } from './gates.ts'
 import { lowerGuard } from './guard.ts'
 import { Lowering, lowerStages } from './lower.ts'
@@ -31,6 +31,7 @@ import { analysesOf, secretsOfAnalysis } from './metrics.ts'
 import { checkNames, flatten } from './names.ts'
 import { checkOptions } from './options.ts'
 import { readParams } from './params.ts'
+import { isProgressive } from './phases.ts'
 import { checkRegions, isHeldBy, regionsOf, type SiteModel, sitesOf } from './regions.ts'
 import { checkSafety } from './safety.ts'
 import { resolveStages } from './stages.ts'
@@ -105,6 +106,8 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const sites = new Map(resolved.sites.map(site => [site.name, site]))
   const target = { components: byName, facts: facts.components, live: facts.live, sites }
   const { nodes, positions } = lowerStages(stages, target, context)
+  // What is wrong with a strategy is said at the first deployment, which does without it, and not at the second.
+  if (divides(model)) lowerStages(stages, asIfLive(target), context)
   checkHttpGates(model, context)
   const guard = model.guard === null ? null : lowerGuard(new Lowering(target, context), model.guard, resolved)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)
@@ -145,6 +148,12 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   }
   return { plan: sealPlan(plan, facts.sha256), diagnostics }
 }
+
+/** Whether any deployment's strategy divides traffic. */
+const divides = (model: ReleaseModel): boolean =>
+  model.stages
+    .flatMap(stage => flatten(stage.items))
+    .some(item => item.kind === 'deploy' && isProgressive(item.with))
 
 function environmentsOf(model: ReleaseModel, context: CompileContext): readonly EnvironmentModel[] {
   const byName = new Map<string, EnvironmentModel>()

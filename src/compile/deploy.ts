@@ -192,9 +192,31 @@ function reportNotHeld(context: CompileContext, component: ComponentModel, item:
 }
 
 /** Whether another version runs there. */
-function isLive({ target }: Lowering, site: SiteModel, { name, version }: ResolvedComponent): boolean {
-  const now = target.live[site.name]?.[name] ?? null
+const isLive = ({ target }: Lowering, site: SiteModel, component: ResolvedComponent): boolean =>
+  isOther(target, site.name, component)
+
+function isOther(target: DeployTarget, site: string, { name, version }: ResolvedComponent): boolean {
+  const now = target.live[site]?.[name] ?? null
   return now !== null && (now.version !== version || now.digest !== target.facts.get(name)?.digest)
+}
+
+/** A version that nobody releases. */
+const EARLIER: LiveFact = { version: '0.0.0-earlier', digest: '' }
+
+/**
+ * The same, as if an earlier version ran wherever none does now. A first deployment has no traffic to divide and is
+ * rolled out; lowered against this, what is wrong with its strategy is found all the same.
+ */
+export function asIfLive(target: DeployTarget): DeployTarget {
+  const components = [...target.components.values()]
+  const liveIn = (site: string) =>
+    Object.fromEntries(
+      components.map(component => [
+        component.name,
+        isOther(target, site, component) ? target.live[site]![component.name]! : EARLIER,
+      ]),
+    )
+  return { ...target, live: Object.fromEntries([...target.sites.keys()].map(site => [site, liveIn(site)])) }
 }
 
 /** With its `prepare`; null where it could not be lowered. Those that shift together wait for what any of them needs. */
