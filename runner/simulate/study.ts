@@ -124,9 +124,9 @@ class Study {
     return { smooth: chosen, later }
   }
 
-  async #fail(faults: readonly Fault[]): Promise<void> {
+  async #fail(faults: readonly Fault[], known?: CaseResult): Promise<void> {
     const because = faults.map(describeFault).join(', and ')
-    const { events } = await this.#try({ faults, crash: null, because })
+    const { events } = await this.#try({ faults, crash: null, because }, known)
     this.#collectWrites(faults, events)
   }
 
@@ -134,8 +134,8 @@ class Study {
   async #failUndo(undo: Fault, provokers: readonly Fault[]): Promise<void> {
     for (const provoker of provokers) {
       const faults = [provoker, undo]
-      const { state } = await this.#play({ faults, crash: null }, 0)
-      if (hasUndoFailed(state, undo.node)) return this.#fail(faults)
+      const result = await this.#play({ faults, crash: null }, 0)
+      if (hasUndoFailed(result.state, undo.node)) return this.#fail(faults, result)
     }
     this.#unreached.push(undo.node)
     this.#tell()
@@ -153,18 +153,19 @@ class Study {
     this.#writes.push({ faults, because, from: begins + 1, to: events.length, group })
   }
 
-  /** In every order; the first one's result. */
-  async #try(scenario: Scenario): Promise<CaseResult> {
-    const first = await this.#tryOnce(scenario, 0)
-    for (let seed = 1; seed < this.#options.seeds; seed += 1) await this.#tryOnce(scenario, seed)
+  /** In every order; the first one's result, which may be known already. */
+  async #try(scenario: Scenario, known?: CaseResult): Promise<CaseResult> {
+    const first = known ?? (await this.#play(scenario, 0))
+    this.#judge(scenario, first)
+    for (let seed = 1; seed < this.#options.seeds; seed += 1) {
+      this.#judge(scenario, await this.#play(scenario, seed))
+    }
     this.#tell()
     return first
   }
 
-  async #tryOnce(scenario: Scenario, seed: number): Promise<CaseResult> {
-    const result = await this.#play(scenario, seed)
-    this.#note(judgeCase(this.#options.plan, scenario.faults, result), scenario.because)
-    return result
+  #judge({ faults, because }: Scenario, result: CaseResult): void {
+    this.#note(judgeCase(this.#options.plan, faults, result), because)
   }
 
   #tell(): void {
