@@ -51,7 +51,7 @@ export function judgeCase(plan: Plan, faults: readonly Fault[], result: CaseResu
     plan,
     result,
     excused: excusedBy(plan, faults),
-    frozen: frozenIn(result.state),
+    frozen: frozenIn(plan, result.state),
     kept: keptOld(result),
   }
   return [
@@ -161,13 +161,20 @@ interface Judged {
   readonly kept: ReadonlySet<string>
 }
 
-/** Said of what stays because of the step that freezes it; the step's own hole tells. */
-const frozenIn = ({ rollbacks }: RunState): ReadonlySet<string> =>
-  new Set(
-    rollbacks.flatMap(({ kept }) =>
-      kept.filter(({ reason }) => reason.startsWith('frozen')).map(({ node }) => node),
-    ),
+/**
+ * Said of what stays because of the step that freezes it; the step's own hole tells. What looks whether a deployment has
+ * come to its end stays with what it has put there.
+ */
+function frozenIn({ nodes }: Plan, { rollbacks, works }: RunState): ReadonlySet<string> {
+  const kept = rollbacks.flatMap(rollback =>
+    rollback.kept.filter(({ reason }) => reason.startsWith('frozen')),
   )
+  const keys = new Set(kept.map(({ node }) => node))
+  const places = new Set([...keys].map(key => placeOf(works.get(key)!.node)))
+  const looks = nodes.filter(({ operation }) => operation.kind === 'verify')
+  for (const node of looks) if (places.has(placeOf(node))) keys.add(node.key)
+  return keys
+}
 
 const keptOld = ({ state }: CaseResult): ReadonlySet<string> =>
   new Set(

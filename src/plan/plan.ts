@@ -156,7 +156,7 @@ export type Undo =
   /** It has no effect that lasts. */
   | { readonly kind: 'nothing' }
   /**
-   * It cannot be taken back; `reason` is for people. `freezes`: nor is what it was built on, once it is done: a rollback
+   * It cannot be taken back; `reason` is for people. `freezes`: nor is what it was built on, once it has begun: a rollback
    * goes back to it and not through it.
    */
   | { readonly kind: 'irreversible'; readonly reason: string; readonly freezes?: true }

@@ -114,11 +114,13 @@ export function rollbackSteps(state: RunState, request: RollbackRequest): readon
 
 /**
  * A rollback goes back to what cannot be taken back, and not through it: what that was built on stays, and so do the
- * versions that it has met. Traffic is decided all the same: a share of the requests that is taken back harms nothing.
+ * versions that it has met. It does so from its first attempt on, however that ended: half a migration is there to stay as
+ * a whole one is, and whether one that failed had begun its effect nobody can know. A person who does may go through it.
+ * Traffic is decided all the same: a share of the requests that is taken back harms nothing.
  */
 function frozenBy(works: readonly Work[], owed: readonly Work[]): ReadonlyMap<Work, string> {
   const frozen = new Map<Work, string>()
-  const freezing = owed.filter(({ node, status }) => isFreezing(node.undo) && status.type === 'succeeded')
+  const freezing = owed.filter(({ node }) => isFreezing(node.undo))
   if (freezing.length === 0) return frozen
   const predecessors = predecessorsOf(works)
   for (const work of freezing) {

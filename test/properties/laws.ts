@@ -355,14 +355,14 @@ export class Judge {
     return ['step', 'restore', 'traffic', 'remove'].includes(this.#nodes.get(key)!.undo ?? '')
   }
 
-  /** Something that freezes was built on it, is done, and would have to be taken back with it. */
+  /** Something that freezes was built on it, has begun, however that ended, and would have to be taken back with it. */
   #isFrozen(key: string): boolean {
     const undo = this.#nodes.get(key)!.undo
     if (undo !== 'step' && undo !== 'restore') return false
     return this.#sketch.nodes.some(
       node =>
         node.undo === 'freezes' &&
-        this.fate.get(node.key) === 'succeeded' &&
+        this.owed.has(node.key) &&
         this.#due(node.key) &&
         this.#isBuiltOn(node.key, key),
     )

@@ -591,11 +591,40 @@ describe('what nothing can undo freezes what it was built on', () => {
     `)
   })
 
-  it('one that failed itself freezes nothing', () => {
-    const sketch = frozen(node('s/before', { undo: 'step' }), { ...migration, needs: ['s/before'] })
-    expect(planned(sketch, { ends: { 's/migrate': ['fail'] } })).toEqual([
-      { undone: ['s/before'], kept: ['s/migrate: it cannot be undone'] },
+  it.each([
+    ['failed half-way', { ends: { 's/migrate': ['fail'] } }],
+    ['is tried again when the rest fails', { ends: { 's/migrate': ['retry', 'hang'], 's/other': ['fail'] } }],
+  ] as const)('one that %s freezes as much: how much of it has happened nobody knows', (_, script) => {
+    const sketch = frozen(
+      node('s/before', { undo: 'step' }),
+      { ...migration, needs: ['s/before'], retries: 1 },
+      node('s/other', { needs: ['s/before'] }),
+    )
+    expect(planned({ ...sketch, concurrency: 2 }, script)).toEqual([
+      {
+        undone: [],
+        kept: [
+          's/before: frozen: s/migrate came after it and cannot be taken back',
+          's/migrate: it cannot be undone',
+        ],
+      },
     ])
+  })
+
+  it('one that has not begun freezes nothing', () => {
+    const sketch = frozen(node('s/before', { undo: 'step' }), node('s/check', { needs: ['s/before'] }), {
+      ...migration,
+      needs: ['s/check'],
+    })
+    expect(planned(sketch, { ends: { 's/check': ['fail'] } })).toEqual([{ undone: ['s/before'], kept: [] }])
+  })
+
+  it('one that was cut off freezes as much, and a person may go through it', () => {
+    const sketch = frozen(node('s/before', { undo: 'step' }), { ...migration, needs: ['s/before'] })
+    const { state } = new Driver(sketch, { ends: { 's/migrate': ['hang'] } }).go()
+    const keysOf = (through: boolean) =>
+      computeRollback(state, { scope: { kind: 'all' }, through }).nodes.map(({ undoes }) => undoes)
+    expect([keysOf(false), keysOf(true)]).toEqual([[], ['s/before']])
   })
 
   it('divided traffic is decided although a migration came after it', () => {

@@ -89,7 +89,7 @@ function whoMay(approvers: Plan['approvers'], role: string): string {
   return ` (${people.length === 0 ? 'nobody has this role' : listText(people, 5)})`
 }
 
-/** What nothing takes back once it is done. */
+/** What nothing takes back once it has begun. */
 const irreversible = ({ nodes }: Plan): Notice['rows'] =>
   nodes.flatMap(({ key, undo }): [string, string][] =>
     undo.kind === 'irreversible'
@@ -97,7 +97,7 @@ const irreversible = ({ nodes }: Plan): Notice['rows'] =>
           [
             key,
             undo.freezes === true
-              ? `${undo.reason}; once it is done, what it was built on stays too`
+              ? `${undo.reason}; once it has begun, what it was built on stays too`
               : undo.reason,
           ],
         ]
