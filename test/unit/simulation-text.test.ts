@@ -57,3 +57,52 @@ test('weights with their times, one line for those that go together, and what is
     "
   `)
 })
+
+test('how much of each kind was tried, and what no failure takes back', async () => {
+  const undoable = { idempotent: true, undo: () => {} } as const
+  const plan = planOf(
+    release('steps', { version: '2.0.0' })
+      .stage('steps', s =>
+        s
+          .step('a', () => {}, undoable)
+          .step('b', () => {}, undoable)
+          .step('c', () => {}, undoable)
+          .step('d', () => {}, undoable),
+      )
+      .onFailure('stop'),
+    {},
+  )
+  const said = async (most: number, seeds: number) => {
+    const simulation = await simulate({ plan, duration: () => 1000, seeds, most })
+    const known = { runs: 1, nodes: 2 }
+    const text = renderSimulation(simulation, { paint: painterOf({ color: false }), plan, known })
+    const lines = text.split('\n')
+    return [lines[1], ...lines.slice(5)].join('\n')
+  }
+  expect(`\n${await said(1000, 1)}`).toMatchInlineSnapshot(`
+    "
+    Durations: the median of one earlier run for 2 nodes, assumed for 2.
+    All 130 cases were tried:
+      12 of 12  ways in which a node can fail
+        0 of 0  in which taking back what was done can
+      21 of 21  kills of the runner, before and after each write
+      96 of 96  the same once something fails: while it is tried again, contained, taken back
+      no failure that was tried takes back steps/a, steps/b, steps/c and 1 more
+
+    ✓ Every case ends all new, all old, or exactly as its policy promises.
+    "
+  `)
+  expect(`\n${await said(4, 2)}`).toMatchInlineSnapshot(`
+    "
+    Durations: the median of one earlier run for 2 nodes, assumed for 2.
+    17 of 130 cases were tried, each in 2 orders; of the kills a sample (--most):
+      12 of 12  ways in which a node can fail
+        0 of 0  in which taking back what was done can
+       2 of 21  kills of the runner, before and after each write
+       2 of 96  the same once something fails: while it is tried again, contained, taken back
+      no failure that was tried takes back steps/a, steps/b, steps/c and 1 more
+
+    ✓ Every case that was tried ends all new, all old, or exactly as its policy promises.
+    "
+  `)
+})
