@@ -88,7 +88,7 @@ class Ground implements EmbeddedGround {
   readonly #journal: Journal
   readonly #mailbox: Mailbox
   readonly #open = new Map<string, Open>()
-  readonly #outcomes = new Map<string, readonly RunEvent[]>()
+  readonly #outcomes: Map<string, readonly RunEvent[]>
   readonly #unwatch: () => void
   #queue: Happened[] = []
   /** When yielding without a turn for others began. */
@@ -105,9 +105,7 @@ class Ground implements EmbeddedGround {
     this.cut = opened.cut
     this.history = opened.entries.map(entry => entry.event)
     this.#latest = this.history.reduce((latest, { at }) => Math.max(latest, at), 0)
-    for (const { key, event } of opened.entries) {
-      if (key !== null) this.#outcomes.set(key, [...(this.#outcomes.get(key) ?? []), event])
-    }
+    this.#outcomes = outcomesOf(opened.entries)
     this.#mailbox = deliverInbox(options.inbox, {
       answered: opened.entries.flatMap(entry => entry.acks),
       poll: options.poll ?? 1_000,
@@ -319,6 +317,18 @@ class Ground implements EmbeddedGround {
     this.#open.clear()
     void this.#mailbox.end()
   }
+}
+
+/** What each call has come to already. */
+function outcomesOf(entries: OpenedJournal['entries']): Map<string, readonly RunEvent[]> {
+  const outcomes = new Map<string, RunEvent[]>()
+  for (const { key, event } of entries) {
+    if (key === null) continue
+    const known = outcomes.get(key)
+    if (known === undefined) outcomes.set(key, [event])
+    else known.push(event)
+  }
+  return outcomes
 }
 
 /** The keys that these events answer, one for each answer. */

@@ -219,9 +219,12 @@ function parse(line: Buffer): Record<string, unknown> | null {
 /** The hash at the line's end; null where there is none. */
 function statedHash(line: Buffer): Sha256 | null {
   if (line.length <= TRAILER) return null
-  return /^,"hash":"([0-9a-f]{64})"\}$/.exec(line.toString('latin1', line.length - TRAILER))?.[1] ?? null
+  const end = line.toString('latin1', line.length - TRAILER)
+  if (!end.startsWith(MARK) || !end.endsWith('"}')) return null
+  return end.slice(MARK.length, -2)
 }
 
+/** A sha256 has lower-case hexadecimal digits only: what else is stated is none's (F1). */
 const isSealed = (line: Buffer, hash: Sha256): boolean =>
   sha256(line.subarray(0, line.length - TRAILER)) === hash
 
