@@ -7,8 +7,10 @@
  */
 import { isReleaseError } from '../../src/errors.ts'
 
-/** What stands in the way only as long as somebody works. */
-const HELD: readonly string[] = ['run-held', 'environment-held', 'environment-taken-over']
+/** What stands in the way only as long as somebody works; nothing has begun then. */
+const HELD: readonly string[] = ['run-held', 'environment-held']
+/** The same, found out in the middle. */
+const TAKEN_OVER = 'environment-taken-over'
 
 export type Acted<T> =
   | { readonly type: 'done'; readonly value: T }
@@ -38,7 +40,7 @@ export async function insist<T>(
     try {
       return { type: 'done', value: await act() }
     } catch (error) {
-      if (!isHeld(error)) return { type: 'failed', reason: reasonOf(error), error }
+      if (!hasCode(error, HELD)) return { type: 'failed', reason: reasonOf(error), error }
       await held(reasonOf(error))
     }
     await until(now() + wait, signal)
@@ -47,7 +49,10 @@ export async function insist<T>(
 }
 
 /** Somebody else has the run, or a place that it needs. */
-export const isHeld = (error: unknown): boolean => isReleaseError(error) && HELD.includes(error.code)
+export const isHeld = (error: unknown): boolean => hasCode(error, [...HELD, TAKEN_OVER])
+
+const hasCode = (error: unknown, codes: readonly string[]): boolean =>
+  isReleaseError(error) && codes.includes(error.code)
 
 /** What went wrong and what to do about it, without the last full stop. */
 export function reasonOf(error: unknown): string {

@@ -194,7 +194,7 @@ class Guard {
       if (ended !== null) return ended
     }
     await until(over, signal)
-    return (await this.#toldToStop()) ?? this.#timeOver(watch)
+    return (await this.#gone()) ?? this.#timeOver(watch)
   }
 
   /** GU5. What came to be true with the last moment counts as well. */

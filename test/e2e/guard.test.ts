@@ -142,7 +142,9 @@ describe('watch --guard', () => {
     expect(again.stderr).toContain('another guard has taken the release back')
   })
 
-  test('an instance that dies is restarted, and the release stands', { timeout: LONG }, async () => {
+  test('an instance that dies is restarted; what is stopped on purpose is not', {
+    timeout: LONG,
+  }, async () => {
     const { project, run } = await released()
     const before = await platformOf(project).observe('production', 'front')
     const guard = project.start(['watch', run, '--guard', '--json'])

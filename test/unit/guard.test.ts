@@ -232,6 +232,16 @@ describe('a trigger fires', () => {
     expect(endOf(await run(false))).toContain('it could not be taken back: web in staging is not')
   })
 
+  it('a place that is taken over in the middle of it is no reason to begin anew: that is its end', async () => {
+    const made = firing(one => {
+      one.rollBack = async () => {
+        one.state = { ...one.state, phase: 'running' }
+        throw new StateError('environment-taken-over', 'another run has taken api over')
+      }
+    })
+    expect(endOf(await made.run())).toContain('it could not be taken back: another run has taken api over')
+  })
+
   it('a defect is written down as an end, and then said as what it is', async () => {
     const lines: GuardLine[] = []
     const made = firing(one => {
@@ -250,6 +260,16 @@ describe('a trigger fires', () => {
 })
 
 describe('its time', () => {
+  it('is over just after somebody has taken the release back: it is gone, and not quiet', async () => {
+    const told = await rig(made => {
+      made.duration = 10 * MINUTE + 10_000
+      passes(made, 10.1, () => {
+        made.state = { ...made.state, outcome: 'cancelled' }
+      })
+    }).run()
+    expect(endOf(told)).toBe('gone: the run ended as cancelled')
+  })
+
   const untilOf = (told: { lines: readonly GuardLine[] }): number =>
     linesOf(told, 'guard-started')[0]!.until - START
 

@@ -90,6 +90,13 @@ test('who was taken over from can release nothing', async () => {
   await assertFence(place, 2)
 })
 
+test('whoever takes it is told who had it last', async () => {
+  const first = await acquireLock(place, holder())
+  expect(first).not.toHaveProperty('before')
+  if (first.type === 'acquired') await first.release()
+  expect(await acquireLock(place, holder({ run: 'run-2' }))).toMatchObject({ before: holder() })
+})
+
 test('of many at once, one gets it', async () => {
   const tries = await Promise.all(
     Array.from({ length: 20 }, (_, n) => acquireLock(place, holder({ run: `run-${n}` }))),
