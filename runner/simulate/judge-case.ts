@@ -278,18 +278,26 @@ function judgeTraffic(node: PlanNode, { result, excused }: Judged): readonly Hol
   ]
 }
 
-/** Where no undoing was made to fail, what runs after a rollback is what the journal says. */
+/**
+ * Where no undoing was made to fail, what runs after a rollback is what the journal says; and it is so without having to be
+ * mended, unless only traffic was decided and a deployment that failed half-way stood where it was.
+ */
 const judgeValidations = ({ state }: CaseResult): readonly Hole[] =>
-  state.rollbacks.flatMap(({ because, validated }) =>
-    (validated?.components ?? [])
-      .filter(({ ok }) => !ok)
-      .map(({ component, environment, differs }) => ({
-        kind: 'not-as-promised',
-        node: because,
+  state.rollbacks.flatMap(({ because, scope, validated }) => {
+    const hole = { kind: 'not-as-promised', node: because, fix: OUR_FAULT } as const
+    const differing = (validated?.components ?? []).filter(({ ok }) => !ok)
+    const mended = scope.kind === 'traffic' ? [] : (validated?.recoveries ?? [])
+    return [
+      ...differing.map(({ component, environment, differs }) => ({
+        ...hole,
         left: `after the rollback ${component} in ${environment} is not as the journal says: ${differs.join('; ')}`,
-        fix: OUR_FAULT,
       })),
-  )
+      ...mended.map(({ component, environment, problem }) => ({
+        ...hole,
+        left: `after the rollback ${component} in ${environment} had to be mended: ${problem}`,
+      })),
+    ]
+  })
 
 function judgeLocksteps({ plan, result, excused, frozen }: Judged): readonly Hole[] {
   const names = new Set(plan.nodes.flatMap(({ lockstep }) => lockstep ?? []))

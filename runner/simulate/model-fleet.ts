@@ -11,6 +11,7 @@ import { ReleaseError } from '../../src/errors.ts'
 import { canonicalJson } from '../../src/plan/canonical.ts'
 import { ALL_STABLE, type Revision, type Side, type Traffic } from '../../src/plan/plan.ts'
 import type { Desired, Instance, Observed, Promotion } from '../../src/run/ports.ts'
+import type { Expected } from '../../src/run/validation.ts'
 
 /** What each slot of a side runs. */
 export type Slots = ReadonlyMap<number, Revision>
@@ -67,6 +68,14 @@ export class ModelFleet {
   promote(promotion: Promotion): void {
     this.takeOver(promotion)
     this.place(promotion.environment, promotion.component).canary.clear()
+  }
+
+  /** Brings about what should be of one place, and nothing beside it: what a platform's recoveries come to. */
+  mend({ environment, component, slots }: Expected): void {
+    const place = this.place(environment, component)
+    for (const side of SIDES) place[side].clear()
+    for (const { slot, revision } of slots) place.stable.set(slot, revision)
+    place.traffic = ALL_STABLE
   }
 
   /**

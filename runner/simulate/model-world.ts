@@ -101,7 +101,7 @@ export class ModelWorld {
     }
   }
 
-  /** The world as somebody sees it who only looks what runs: at once, and as it is. */
+  /** The world as somebody sees it who only looks what runs, and mends what differs: at once. */
   onlooker(clock: Clock): World {
     const nothing = (): Promise<never> => Promise.reject(new Error('whoever looks does nothing'))
     return {
@@ -214,6 +214,16 @@ export class ModelWorld {
       promote: nothing,
       counters: () => Promise.resolve([]),
       usage: () => Promise.resolve([]),
+      recoveries: [
+        {
+          name: 'state',
+          isApplicable: problem => problem.kind !== 'not-observed',
+          apply: async (_, { expected }) => {
+            this.#fleet.mend(expected)
+            return 'all runs as it should'
+          },
+        },
+      ],
     }
   }
 

@@ -172,6 +172,31 @@ test('what runs after a rollback is held against the journal, and a difference i
       left: 'after the rollback db in prod is not as the journal says: nothing runs in slot 0, where 1.0.0 should',
     },
   ])
+  const problem = 'nothing runs in slot 0, where 1.0.0 should'
+  const place = { environment: 'prod', component: 'db' }
+  const recoveries = [{ ...place, name: 'restart', problem, outcome: 'mended', detail: 'it runs' }] as const
+  rollback!.validated = { ok: true, components: [seen!], recoveries }
+  expect(judgeCase(plan, faults, result).map(({ left }) => left)).toEqual([
+    `after the rollback db in prod had to be mended: ${problem}`,
+  ])
+})
+
+test('a promotion that fails half-way where a failure stops is mended as the journal says it is', async () => {
+  const plan = planOf(
+    shop()
+      .stage('prod', s =>
+        s.deploy([db], { to: prod, with: blueGreen({ analysis: [errorRate().below('1%')] }) }),
+      )
+      .onFailure('stop'),
+    { live },
+  )
+  const faults = [{ node: 'prod/db/blue-green/promote', kind: 'half-promoted', undo: false }] as const
+  const result = await simulateCase({ plan, faults, duration: () => 1000, crash: null, seed: 0 })
+  expect(result.state.rollbacks.map(({ scope, validated }) => [scope.kind, validated?.ok])).toEqual([
+    ['traffic', true],
+  ])
+  expect(result.state.rollbacks[0]?.validated?.recoveries[0]?.problem).toContain('slot 0 runs 2.0.0')
+  expect(judgeCase(plan, faults, result)).toEqual([])
 })
 
 test('a component that is not critical is taken back alone', async () => {
