@@ -85,7 +85,8 @@ export class Patients {
       const due = bad.filter(problem => this.#isDue(problem) && !isLeaving(problem, observed))
       if (due.length > 0 || odd.some(each => !this.#known.has(each))) waiting.push({ target, due })
       const of = expected.slots.length
-      health.set(`${target.environment}/${target.component}`, { healthy: of - bad.length, of })
+      const others = problems.filter(({ kind }) => kind === 'other-revision').length
+      health.set(`${target.environment}/${target.component}`, { healthy: of - bad.length - others, of })
       if (of > 0 && bad.filter(({ kind }) => kind === 'missing').length === of) empty.add(target)
     }
     this.#ill = ill

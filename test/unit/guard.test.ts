@@ -53,6 +53,8 @@ describe('what it restarts, and what it leaves alone', () => {
       `"gone: api in production is not as this run left it: instance 1 runs 4.0.0 (ffffffffffff): the run shop-4.0.0 of bob has been there since"`,
     )
     expect(told.endedAt).toBeLessThanOrEqual(START + 3 * MINUTE)
+    const { instances } = linesOf(told, 'guard-round').at(-1)!.targets[0]!
+    expect(instances).toEqual({ healthy: 0, of: 3 })
   })
 
   it('the same version, released again with fewer instances: gone as well', async () => {
