@@ -3,11 +3,14 @@
  *
  * The fixtures are never edited. Where a test here fails, readers have to learn the old format, not the fixture the new.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { readJournal } from '../../runner/journal/read.ts'
 import { readPlanFile } from '../../runner/plan-file.ts'
+import type { OperationKind } from '../../src/plan/plan.ts'
 import { renderText } from '../../src/plan/render/text.ts'
+import type { RunEventType } from '../../src/run/events.ts'
 import { answerHere } from '../rig/here.ts'
 import type { Exit, TestProject } from '../rig/project.ts'
 import { historyFolder, NOWHERE, reviveHistory } from './open.ts'
@@ -29,7 +32,33 @@ const ok = ({ code, stdout, stderr }: Pick<Exit, 'code' | 'stdout' | 'stderr'>):
   return stdout
 }
 
-const NAMES = ['finished', 'waiting', 'crashed', 'rolled-back', 'uncertain']
+/** All that are there. */
+const NAMES = readdirSync(dirname(historyFolder(1, 'any'))).sort()
+
+/** What format 1 holds: each of these stands in some history. */
+const EVENTS: readonly RunEventType[] = [
+  'approval-given',
+  'rollback-planned',
+  'rollback-finished',
+  'run-finished',
+]
+const OPERATIONS: readonly OperationKind[] = ['replace', 'verify', 'start', 'shift', 'analyse', 'promote']
+
+test('the histories hold what the format can', async () => {
+  const types = new Set<string>()
+  const done = new Set<string>()
+  for (const name of NAMES) {
+    const { events } = await readJournal(join(historyFolder(1, name), 'journal.jsonl'))
+    const { nodes } = await readPlanFile(join(historyFolder(1, name), 'plan.json'))
+    const kinds = new Map(nodes.map(({ key, operation }) => [key, operation.kind]))
+    for (const event of events) {
+      types.add(event.type)
+      if (event.type === 'node-succeeded') done.add(kinds.get(event.node) ?? 'undone')
+    }
+  }
+  expect([...types]).toEqual(expect.arrayContaining([...EVENTS]))
+  expect([...done]).toEqual(expect.arrayContaining([...OPERATIONS, 'undone']))
+})
 
 describe.each(NAMES)('the history "%s" of format 1', name => {
   test('verifies, every record and signature', async () => {
@@ -101,12 +130,22 @@ describe('a history of format 1 goes on to its end', () => {
     expect(project.lines('effects.log')).toEqual(['announce', 'summary'])
   })
 
-  test.each(['finished', 'rolled-back'])('that is %s: there is nothing to go on with', async name => {
-    const { project, run } = revive(name)
-    const { code, stderr } = await project.release(['resume', run])
-    expect(code).toBe(2)
-    expect(stderr).toContain('error[nothing-to-resume]')
-    expect(project.lines('effects.log')).toEqual([])
+  test.each(['finished', 'rolled-back', 'deployed', 'canary'])(
+    'that is %s: there is nothing to go on with',
+    async name => {
+      const { project, run } = revive(name)
+      const { code, stderr } = await project.release(['resume', run])
+      expect(code).toBe(2)
+      expect(stderr).toContain('error[nothing-to-resume]')
+      expect(project.lines('effects.log')).toEqual([])
+    },
+  )
+
+  test('that a guard took back: the report says what it saw and why', async () => {
+    const { project, run } = revive('canary')
+    const report = ok(await answerHere(project.root, ['report', run]))
+    expect(report).toContain('## Why the guard took it back')
+    expect(report).toContain('error rate')
   })
 
   test('that is finished: can be rolled back', async () => {

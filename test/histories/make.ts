@@ -1,5 +1,5 @@
 /**
- * Makes the histories of the present format anew: `node test/histories/make.ts`.
+ * Makes the histories of the present format anew: `node test/histories/make.ts`; some of them with their names after it.
  *
  * Each is the folder of a run of the real command line, without what belongs to a machine: locks, and folders that
  * are empty. Run it for a new format, beside those of the formats before: what was once released stays for ever.
@@ -7,14 +7,16 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { JOURNAL_FORMAT } from '../../runner/journal/frame.ts'
+import { platformOf, startClient } from '../rig/canaried.ts'
 import { keyOf, writeApprovers } from '../rig/people.ts'
 import { createProject, type Exit, type TestProject } from '../rig/project.ts'
-import { definitionText } from './definition.ts'
+import { until } from '../rig/wait.ts'
+import { definitionText, OLD, servedFiles, servedText } from './definition.ts'
 import { NOWHERE } from './open.ts'
 
 const target = join(import.meta.dirname, 'fixtures', `format-${JOURNAL_FORMAT}`)
 
-const KEPT = ['meta.json', 'plan.json', 'bundle.js', 'bundle.js.map', 'journal.jsonl', 'logs']
+const KEPT = ['meta.json', 'plan.json', 'bundle.js', 'bundle.js.map', 'journal.jsonl', 'logs', 'guards']
 
 /** A run brought to where its history ends. Returns its id. */
 type Story = (project: TestProject) => Promise<string>
@@ -32,7 +34,51 @@ const untilApproval: Story = async project => {
 const approve = async (project: TestProject, run: string): Promise<void> =>
   expectCode(await project.release(['approve', run, 'go-live', '--person', 'bob@techcorp.example']), 0)
 
-const stories: Readonly<Record<string, { readonly signed?: true; readonly story: Story }>> = {
+/** Its parts are those of the definition; `served`: one that serves, and is asked while its story goes on. */
+interface History {
+  readonly signed?: true
+  readonly served?: string
+  readonly story: Story
+}
+
+/** Released over an older version, under requests. */
+const released = async (project: TestProject): Promise<string> => {
+  const exit = await project.release(['run'])
+  expectCode(exit, 0)
+  return exit.run
+}
+
+/** The new version fails all at once, and the guard takes it back. */
+const guarded: Story = async project => {
+  const run = await released(project)
+  const guard = project.start(['watch', run, '--guard'])
+  await until('a guard that measures', () => guard.printed().includes('error rate'))
+  const base = await platformOf(project).gateway('production')
+  // Each of the two instances is asked.
+  for (let i = 0; i < 20; i += 1) await fetch(`${base}/front/break`)
+  expectCode(await guard.exit, 1)
+  return run
+}
+
+const ANALYSIS = `{ metrics: [errorRate({ minRequests: 5, interval: '100ms' }).below('5%')], patience: '30s' }`
+const TRIGGER = `trigger(errorRate({ minRequests: 5 }).above('20%'), { period: '500ms', breaches: 1 })`
+
+const stories: Readonly<Record<string, History>> = {
+  deployed: {
+    served: servedText({ strategy: 'rolling({ batch: 1 })' }),
+    story: async project => {
+      const run = await released(project)
+      expectCode(await project.release(['rollback', run]), 0)
+      return run
+    },
+  },
+  canary: {
+    served: servedText({
+      strategy: `canary({ steps: [50, 100], every: '500ms', analysis: ${ANALYSIS} })`,
+      guard: `.guard({ for: '60s', every: '250ms', triggers: [${TRIGGER}] })`,
+    }),
+    story: guarded,
+  },
   finished: {
     signed: true,
     story: async project => {
@@ -72,8 +118,18 @@ const stories: Readonly<Record<string, { readonly signed?: true; readonly story:
   },
 }
 
-for (const [name, { signed = false, story }] of Object.entries(stories)) {
-  const project = createProject({ files: { 'release.config.ts': definitionText({ approvers: signed }) } })
+async function bringUpOld(project: TestProject): Promise<ReturnType<typeof startClient>> {
+  expectCode(await project.release(['run', '--param', `version=${OLD}`]), 0)
+  return startClient(await platformOf(project).gateway('production'), { perSecond: 60 })
+}
+
+const asked = process.argv.slice(2)
+for (const [name, { signed = false, served, story }] of Object.entries(stories)) {
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const text = served ?? definitionText({ approvers: signed })
+  const files = served === undefined ? {} : servedFiles()
+  const project = createProject({ files: { 'release.config.ts': text, ...files } })
+  const client = served === undefined ? undefined : await bringUpOld(project)
   try {
     if (signed) writeApprovers(project, { alice: ['lead'], bob: ['lead'] })
     const run = await story(project)
@@ -88,6 +144,7 @@ for (const [name, { signed = false, story }] of Object.entries(stories)) {
     writeFileSync(join(folder, 'meta.json'), meta.replaceAll(project.root, NOWHERE))
     process.stdout.write(`${name}: ${run}\n`)
   } finally {
+    await client?.stop()
     await project.dispose()
   }
 }
