@@ -114,8 +114,8 @@ export const GUARD_OUTCOMES: Readonly<
   Record<NonNullable<NonNullable<Report['guards']>[number]['outcome']>, string>
 > = {
   quiet: 'its time was over, and nothing had to be taken back',
-  'rolled-back': 'took the release back',
   unmeasured: 'could not see whether the release had to be taken back',
+  'rolled-back': 'took the release back',
   'rollback-failed': 'tried to take the release back, and not all is back',
   gone: 'ended, since the release stands no more',
   interrupted: 'was told to stop',
