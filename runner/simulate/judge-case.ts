@@ -193,7 +193,8 @@ function judgeDeployment(node: PlanNode, promise: Promise_, judged: Judged): rea
   if (operation.kind !== 'verify' || excused.has(component) || frozen.has(node.key)) return []
   const found = stateOf(result, node)
   const promised = promise.component(component)
-  const wanted = promised === 'new' && kept.has(placeOf(node)) ? 'old' : promised
+  const staysOld = kept.has(placeOf(node)) || isLeftOut(node, result.state)
+  const wanted = promised === 'new' && staysOld ? 'old' : promised
   const where = `${component} in ${environment}`
   if (found === wanted || (wanted === 'as-it-is' && mayStand(found, node, judged))) return []
   if (wanted === 'either' && (found === 'new' || found === 'old')) return []
@@ -216,6 +217,12 @@ function judgeDeployment(node: PlanNode, promise: Promise_, judged: Judged): rea
       fix: OUR_FAULT,
     },
   ]
+}
+
+/** What comes after a failure that stays with itself, and needs it, is never begun. */
+function isLeftOut({ key }: PlanNode, { works, containments }: RunState): boolean {
+  const { status } = works.get(key)!
+  return status.type === 'skipped' && containments.some(({ cause }) => cause === status.because)
 }
 
 /**

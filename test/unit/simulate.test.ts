@@ -152,6 +152,24 @@ test('old is as many instances as ran before, and nothing else', async () => {
   expect(await holesWithout(undefined)).toEqual([])
 })
 
+test('what needs a failure that the rest goes on from stays old, as it was promised', async () => {
+  const plan = planOf(
+    shop()
+      .stage('check', s => s.gate('tests', command('true').passes()))
+      .stage('prod', s => s.deploy([db, api], { to: prod, with: rolling({ batch: 1 }) }))
+      .onFailure('continue-partial'),
+    { live },
+  )
+  expect(await holesOf(plan)).toEqual([])
+  const faults = [{ node: 'check/tests', kind: 'fails', undo: false }] as const
+  const result = await simulateCase({ plan, faults, duration: () => 1000, crash: null, seed: 0 })
+  const [slot] = [...result.world.slotsOf('prod', 'db').values()]
+  result.world.placeOf('prod', 'db').stable.set(0, { ...slot!, env: {} })
+  expect(judgeCase(plan, faults, result).map(({ kind, node }) => `${kind} ${node}`)).toEqual([
+    'left-half prod/db/verify',
+  ])
+})
+
 test('what runs after a rollback is held against the journal, and a difference is a hole', async () => {
   const plan = planOf(
     shop().stage('prod', s => s.deploy([db], { to: prod, with: rolling({ batch: 1 }) })),
