@@ -35,6 +35,8 @@ const STRATEGY = `canary({ steps: [50, 100], every: '500ms', analysis: ${ANALYSI
 /** Prometheus asks once a second, and three times before it is asked. */
 const SCRAPED_STRATEGY = STRATEGY.replace("interval: '150ms'", "interval: '500ms'")
 const PER_SECOND = 60
+/** Seconds that an arena is open at most: the whole matrix takes less, also on a busy machine. */
+const LONGEST = 2 * 3600
 /** A runner that lives looks at its router more often than this, and starts one within this on a busy machine. */
 const LONGEST_OUTAGE_MS = 15_000
 
@@ -63,7 +65,7 @@ export async function openArena(router: RouterName): Promise<Arena> {
     ...(router === 'haproxy' ? { router: haproxyKind } : {}),
   })
   const base = await platform.gateway('production')
-  const callers = startCallers(base, { perSecond: PER_SECOND })
+  const callers = startCallers(base, { perSecond: PER_SECOND, most: PER_SECOND * LONGEST })
   const arena = {
     project,
     platform,
