@@ -322,11 +322,11 @@ test('the guard’s schema says what its type says', () => {
     literals: {
       type: guardSamples,
       kind: { outlier: true, drift: true } satisfies Literals<LineOf<'guard-anomaly'>['kind']>,
+      about: { stopped: true, unmeasured: true, held: true } satisfies Literals<
+        LineOf<'guard-hindered'>['about']
+      >,
       'triggers.*.verdict': {
         fired: true,
-        about: { stopped: true, unmeasured: true, held: true } satisfies Literals<
-          LineOf<'guard-hindered'>['about']
-        >,
         breaching: true,
         cooling: true,
         unmeasured: true,
