@@ -6,7 +6,7 @@ import type { Diagnostic } from '../src/diagnostic.ts'
 import { InputError } from '../src/errors.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { readFacts } from './facts.ts'
-import { type LoadedDefinition, loadDefinition } from './load/load.ts'
+import { type LoadedDefinition, openDefinition } from './load/load.ts'
 import type { Project } from './load/project.ts'
 import { openPlatform } from './wire.ts'
 
@@ -29,16 +29,18 @@ export interface Planned {
 export async function planRelease(request: PlanRequest): Promise<Planned> {
   const { project } = request
   const params = readParamArguments(request.params)
-  const loaded = await loadDefinition(project, { types: 'check' })
+  const { checked, ...opened } = await openDefinition(project, { types: 'check' })
   const { concurrency } = request
-  const input: CompileInput = { model: loaded.definition, params, concurrency, locate: loaded.locate }
+  const input: CompileInput = { model: opened.definition, params, concurrency, locate: opened.locate }
   const resolved = resolveRelease(input)
   const facts = await readFacts(resolved, {
     project,
-    bundle: loaded.bundle.hash,
+    bundle: opened.bundle.hash,
     platform: openPlatform,
   })
   const compiled = compileRelease(resolved, facts)
+  // Types are checked in another process, which takes longer than all the rest the first time.
+  const loaded = { ...opened, ...(await checked) }
   const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
   const broken = loaded.diagnostics.some(d => d.severity === 'error')
   return { plan: broken ? null : compiled.plan, diagnostics, loaded }

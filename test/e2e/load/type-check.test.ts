@@ -3,8 +3,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
-import { loadDefinition } from '../../../runner/load/load.ts'
+import { loadDefinition, openDefinition } from '../../../runner/load/load.ts'
 import { checkTypes } from '../../../runner/load/type-check.ts'
+import { planRelease } from '../../../runner/plan-release.ts'
 import {
   definition,
   diagnosticsOf,
@@ -130,6 +131,27 @@ describe('loading', () => {
     expect(loaded.definition.name).toBe('it')
     expect(loaded.diagnostics.map(({ code }) => code)).toEqual(['ts2322'])
     expect((await loadDefinition(project, { types: 'skip' })).diagnostics).toEqual([])
+  })
+
+  test('hands the definition over, and what its types are found to be after it', async () => {
+    const project = await temporaryProject({ 'releases/it.ts': definition(`export const n: number = 'x'`) })
+    const { checked, definition: model } = await openDefinition(project, { types: 'check' })
+    expect(model.name).toBe('it')
+    const { diagnostics, files } = await checked
+    expect(diagnostics.map(({ code }) => code)).toEqual(['ts2322'])
+    expect(files).toContain(project.definition)
+  })
+
+  test('tells of the types first, and makes no plan of what is badly typed', async () => {
+    const project = await temporaryProject({
+      'releases/it.ts': `import { release } from 'release-as-code'
+export const n: number = 'x'
+export default release('it', { version: '1.0.0' }).stage('empty', s => s)
+`,
+    })
+    const { plan, diagnostics } = await planRelease({ project, params: [], concurrency: null })
+    expect(diagnostics.map(({ code }) => code)).toEqual(['ts2322', 'empty-stage'])
+    expect(plan).toBeNull()
   })
 
   test('reports an impurity and type errors together', async () => {
