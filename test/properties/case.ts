@@ -4,6 +4,7 @@
 import { type Seeded, seeded } from '../../runner/engine/seeded.ts'
 import type { FailurePolicy } from '../../src/plan/plan.ts'
 import { Deployments, type Flow, NEW_EVERYWHERE } from './deployments.ts'
+import { enrich } from './enrich.ts'
 import type { Sketch, SketchComponent, SketchNode } from './sketch.ts'
 
 /**
@@ -47,7 +48,10 @@ const merge = (flows: readonly Flow[]): Flow => ({
 })
 
 /** The case of a number: always the same one. */
-export function generate(seed: number): Case {
+export const generate = (seed: number): Case => enrich(generatePlain(seed), seeded(seed * 97 + 13))
+
+/** As {@link generate}, with nothing that freezes and nothing that is tried. */
+export function generatePlain(seed: number): Case {
   const random = seeded(seed)
   const sketch = sketchOf(random)
   const trouble = random.pick([0, 0.05, 0.15, 0.3])

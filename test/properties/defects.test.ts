@@ -47,6 +47,16 @@ const DEFECTS: Readonly<Record<string, { readonly law: string; readonly flaw: Fl
       plan: withNodes(node => (node.undo.kind === 'restore' ? { ...node, undo: { kind: 'nothing' } } : node)),
     },
   },
+  'what froze the rest is gone through': {
+    law: 'not through what freezes',
+    flaw: {
+      plan: withNodes(node =>
+        node.undo.kind === 'irreversible'
+          ? { ...node, undo: { kind: 'irreversible', reason: node.undo.reason } }
+          : node,
+      ),
+    },
+  },
   'more is done at once than was allowed': {
     law: 'concurrency',
     flaw: { plan: plan => ({ ...plan, concurrency: plan.concurrency + 1 }) },

@@ -4,7 +4,7 @@
  * Boundary: shares no code with decide, evolve or rollback.
  */
 
-import type { RunEvent } from '../../src/run/events.ts'
+import type { RollbackScope, RunEvent } from '../../src/run/events.ts'
 import type { Evidence } from '../../src/run/evidence.ts'
 import { demand } from './broken.ts'
 import type { Case } from './case.ts'
@@ -261,6 +261,8 @@ export class Judge {
     }
     for (const { key, undoes, after } of event.nodes) {
       demand(this.owed.has(undoes), 'nothing but what was done', () => `${key} takes back what was not done`)
+      const freezer = this.#freezerOf(undoes, event.scope)
+      demand(freezer === undefined, 'not through what freezes', () => `${key} goes through ${freezer}`)
       this.#rollbacks.set(key, { after, epoch: this.#epoch })
     }
   }
@@ -368,6 +370,19 @@ export class Judge {
     )
   }
 
+  /** What a rollback of this scope may not go through on its way to a node. Traffic is decided whatever was built on it. */
+  #freezerOf(key: string, scope: RollbackScope): string | undefined {
+    const undo = this.#nodes.get(key)!.undo
+    if (!['all', 'to'].includes(scope.kind) || (undo !== 'step' && undo !== 'restore')) return undefined
+    const place = scope.kind === 'to' ? this.#done.lastIndexOf(scope.node) : -1
+    const isMet = (freezer: string): boolean =>
+      this.owed.has(freezer) &&
+      (this.fate.get(freezer) !== 'succeeded' || this.#done.lastIndexOf(freezer) > place)
+    return this.#sketch.nodes.find(
+      node => node.undo === 'freezes' && isMet(node.key) && this.#isBuiltOn(node.key, key),
+    )?.key
+  }
+
   #isBuiltOn(key: string, ground: string): boolean {
     const open = [key]
     const seen = new Set<string>()
@@ -418,7 +433,8 @@ export class Judge {
         () => `${key} is undone or not begun, and ${running} runs in its slot`,
       )
     } else if (this.fate.get(key) === 'succeeded' && !this.#tried(key)) {
-      demand(running === '2.0.0', 'the world', () => `${key} is done and ${running} runs in its slot`)
+      const left = this.traffic.wins(this.#nodes.get(key)!) === 'canary' ? '2.0.0' : before
+      demand(running === left, 'the world', () => `${key} is done and ${running} runs in its slot`)
     }
   }
 

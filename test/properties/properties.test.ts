@@ -16,7 +16,7 @@ const PARTS = 10
 
 /** Cases in each part that have to show this: half of what they do. */
 const LEAST: Reach = {
-  crashed: 50,
+  crashed: 80,
   resumed: 200,
   failed: 250,
   retried: 60,
@@ -25,10 +25,13 @@ const LEAST: Reach = {
   reopened: 50,
   'was cancelled': 20,
   'was approved': 200,
-  'was told what became of a step': 0,
+  'was told what became of a step': 3,
   'divided traffic': 150,
   'promoted a canary': 90,
   'divided traffic in lockstep': 80,
+  'kept what was frozen': 3,
+  'mirrored requests': 5,
+  'decided an experiment': 2,
   stop: 150,
   'rollback-all': 150,
   'rollback-dependents': 150,

@@ -25,6 +25,14 @@ const SIGNS = {
   'promoted a canary': (played, kase) => has(played, kase, 'promote'),
   'divided traffic in lockstep': (played, kase) =>
     has(played, kase, 'shift', ({ lockstep }) => lockstep !== undefined),
+  'kept what was frozen': ({ events }) =>
+    events.some(
+      event =>
+        event.type === 'rollback-planned' && event.kept.some(({ reason }) => reason.startsWith('frozen')),
+    ),
+  'mirrored requests': (played, kase) => has(played, kase, 'shift', ({ trial }) => trial === 'mirror'),
+  'decided an experiment': (played, kase) =>
+    has(played, kase, 'promote', ({ decidedBy }) => decidedBy !== undefined),
   stop: (_, kase) => follows(kase, 'stop'),
   'rollback-all': (_, kase) => follows(kase, 'rollback-all'),
   'rollback-dependents': (_, kase) => follows(kase, 'rollback-dependents'),

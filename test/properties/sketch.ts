@@ -9,6 +9,8 @@ import {
   type PlanMetric,
   type PlanNode,
   type Revision,
+  SIDE_HEADER,
+  type Traffic,
   type Undo,
 } from '../../src/plan/plan.ts'
 
@@ -44,6 +46,10 @@ export interface SketchNode {
   readonly weight?: number
   /** Of an analysis: it watches until this has ended. */
   readonly until?: string
+  /** Of a shift: copies of the requests in place of a share of them; or, as of its analysis, a share to decide by. */
+  readonly trial?: 'mirror' | 'experiment'
+  /** Of a promote: the analysis that says which side stays. */
+  readonly decidedBy?: string
   /** Those that shift together. */
   readonly lockstep?: string
 }
@@ -172,7 +178,7 @@ function operationOf(node: SketchNode): Operation {
       }
     }
     case 'shift':
-      return { kind, traffic: { ...ALL_STABLE, canary: node.weight!, carried: node.lockstep !== undefined } }
+      return { kind, traffic: trafficOf(node) }
     case 'analyse':
       return {
         kind,
@@ -184,10 +190,10 @@ function operationOf(node: SketchNode): Operation {
         requests: 0,
         patience: 3_000,
         until: node.until ?? null,
-        decides: null,
+        decides: node.trial === 'experiment' ? METRIC : null,
       }
     case 'promote':
-      return { kind, revision, instances: node.slot!, prepared, decidedBy: null }
+      return { kind, revision, instances: node.slot!, prepared, decidedBy: node.decidedBy ?? null }
     case 'remove':
       return { kind, side: 'baseline' }
     case 'join':
@@ -195,9 +201,17 @@ function operationOf(node: SketchNode): Operation {
   }
 }
 
+function trafficOf({ trial, weight, lockstep }: SketchNode): Traffic {
+  if (trial === 'mirror') return { ...ALL_STABLE, mirror: 50 }
+  if (trial === 'experiment') return { ...ALL_STABLE, canary: 50, sticky: SIDE_HEADER }
+  return { ...ALL_STABLE, canary: weight!, carried: lockstep !== undefined }
+}
+
+const METRIC = 'error rate'
+
 /** The node's key as its query, so that the model knows whose measurement it is. */
 const metricOf = (key: string): PlanMetric => ({
-  name: 'error rate',
+  name: METRIC,
   unit: 'ratio',
   measure: { kind: 'promql', query: key },
   provider: { kind: 'router' },

@@ -30,6 +30,8 @@ export class TrafficLaws {
   readonly #known: Known
   /** When each node ended last, as the number of its event, and by the clock. */
   readonly #endedAs = new Map<string, { readonly count: number; readonly at: number }>()
+  /** By analysis: which side has won. */
+  readonly #winners = new Map<string, 'canary' | 'stable'>()
   #attachedAs = 0
   #haltedAt: number | null = null
 
@@ -106,17 +108,33 @@ export class TrafficLaws {
     )
   }
 
-  passes({ key, until }: SketchNode, { series }: Evidence): void {
+  passes({ key, until, trial }: SketchNode, { series, winner }: Evidence): void {
     const seen = series.flatMap(({ points }) => points.map(([, value]) => value))
     demand(
-      seen.some(value => value !== null) && seen.every(value => value === null || value === 0),
-      'measured',
-      () => `${key} passed having measured ${JSON.stringify(seen)}`,
+      (winner !== undefined) === (trial === 'experiment'),
+      'a winner',
+      () => `${key} ended with ${winner ?? 'nobody'} as its winner`,
     )
+    if (winner !== undefined) this.#winners.set(key, winner)
+    // What has not won need not have been good; whoever takes the requests over has.
+    if (winner !== 'stable') this.#isGood(key, seen)
     demand(
       until === undefined || this.#known.ended(until),
       'until',
       () => `${key} passed before ${until} had ended`,
+    )
+  }
+
+  /** The version that a promotion leaves. */
+  wins({ decidedBy }: SketchNode): 'canary' | 'stable' {
+    return decidedBy === undefined ? 'canary' : (this.#winners.get(decidedBy) ?? 'canary')
+  }
+
+  #isGood(key: string, seen: readonly (number | null)[]): void {
+    demand(
+      seen.some(value => value !== null) && seen.every(value => value === null || value === 0),
+      'measured',
+      () => `${key} passed having measured ${JSON.stringify(seen)}`,
     )
   }
 
