@@ -1,7 +1,7 @@
 /** Damaged journals: what is read is a beginning of what was written, or the damage is refused with its place. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { encodeGroup, encodeHeader, START, scan } from '../../runner/journal/frame.ts'
 import { readJournal } from '../../runner/journal/read.ts'
@@ -32,15 +32,17 @@ interface History {
 }
 
 const histories: readonly History[] = await Promise.all(
-  ['finished', 'waiting', 'crashed', 'rolled-back', 'uncertain'].map(async name => {
-    const bytes = readFileSync(join(historyFolder(1, name), 'journal.jsonl'))
-    const text = readFileSync(join(historyFolder(1, name), 'plan.json'), 'utf8')
-    return {
-      bytes,
-      events: scan(bytes, START).entries.map(entry => entry.event),
-      plan: await parsePlan(name, text),
-    }
-  }),
+  readdirSync(dirname(historyFolder(1, 'any')))
+    .sort()
+    .map(async name => {
+      const bytes = readFileSync(join(historyFolder(1, name), 'journal.jsonl'))
+      const text = readFileSync(join(historyFolder(1, name), 'plan.json'), 'utf8')
+      return {
+        bytes,
+        events: scan(bytes, START).entries.map(entry => entry.event),
+        plan: await parsePlan(name, text),
+      }
+    }),
 )
 
 /** Everything that looks at a run's events. */
