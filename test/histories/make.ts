@@ -7,7 +7,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { JOURNAL_FORMAT } from '../../runner/journal/frame.ts'
-import { platformOf, startClient } from '../rig/canaried.ts'
+import { type Client, platformOf, startClient } from '../rig/canaried.ts'
 import { keyOf, writeApprovers } from '../rig/people.ts'
 import { createProject, type Exit, type TestProject } from '../rig/project.ts'
 import { until } from '../rig/wait.ts'
@@ -34,9 +34,9 @@ const untilApproval: Story = async project => {
 const approve = async (project: TestProject, run: string): Promise<void> =>
   expectCode(await project.release(['approve', run, 'go-live', '--person', 'bob@techcorp.example']), 0)
 
-/** Its parts are those of the definition; `served`: one that serves, and is asked while its story goes on. */
 interface History {
   readonly signed?: true
+  /** The definition of one that serves, and is asked while its story goes on. */
   readonly served?: string
   readonly story: Story
 }
@@ -118,7 +118,7 @@ const stories: Readonly<Record<string, History>> = {
   },
 }
 
-async function bringUpOld(project: TestProject): Promise<ReturnType<typeof startClient>> {
+async function bringUpOld(project: TestProject): Promise<Client> {
   expectCode(await project.release(['run', '--param', `version=${OLD}`]), 0)
   return startClient(await platformOf(project).gateway('production'), { perSecond: 60 })
 }
@@ -129,8 +129,9 @@ for (const [name, { signed = false, served, story }] of Object.entries(stories))
   const text = served ?? definitionText({ approvers: signed })
   const files = served === undefined ? {} : servedFiles()
   const project = createProject({ files: { 'release.config.ts': text, ...files } })
-  const client = served === undefined ? undefined : await bringUpOld(project)
+  let client: Client | undefined
   try {
+    if (served !== undefined) client = await bringUpOld(project)
     if (signed) writeApprovers(project, { alice: ['lead'], bob: ['lead'] })
     const run = await story(project)
     const folder = join(target, name)
