@@ -20,7 +20,10 @@ export const watch: Command = {
   example: 'release watch --guard',
   options: {
     guard: { help: 'measure what was released, and take it back when a trigger of its guard fires (exit 1)' },
-    for: { value: 'TIME', help: 'with --guard: how long, from now (as the definition says, from the first watch)' },
+    for: {
+      value: 'TIME',
+      help: 'with --guard: how long, from now (as the definition says, from the first watch)',
+    },
   },
   takes: [0, 1],
   run: async (invocation, io) => {
