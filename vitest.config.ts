@@ -6,7 +6,8 @@ export default defineConfig({
     // Whole processes are started: on a busy machine that takes its time, and a hang still has an end.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than there are processors: much of the time is waited.
+    maxWorkers: 3,
     reporters: ['default', './test/toolchain/summary-reporter.ts'],
   },
 })

@@ -43,6 +43,16 @@ describe('the checkout in one region', () => {
     return { seen: seen!, cause, most: Math.max(...shares) }
   }
 
+  test('when nobody comes, nothing is measured, and nothing passes', { timeout: LONG }, async () => {
+    const { code, run, stderr } = await phoenix.release(['--only', 'production'])
+    expect(code, stderr).toBe(1)
+    const { cause, traffic } = (await phoenix.report(run)) as unknown as { cause: Cause; traffic: Traffic[] }
+    expect(cause.failure.code).toBe('analysis-unanswered')
+    // Nobody is sent further than the first share.
+    expect(Math.max(...traffic.map(({ canary }) => canary))).toBe(5)
+    expect(await phoenix.versions()).toEqual(['stable 2.9.0'])
+  })
+
   const cases = [
     { fault: 'slow', cause: /payment-service 3\.0\.0 .*latency p95/, from: 5 },
     { fault: 'errors-under-load', cause: /order-service 3\.0\.0 .*error rate/, from: 5 },

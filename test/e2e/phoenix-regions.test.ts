@@ -1,5 +1,5 @@
 /**
- * Phoenix in four regions and three waves: one box, the first wave, the rest; and what becomes of it when nobody comes.
+ * Phoenix in four regions and three waves: one box, the first wave, the rest.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Phoenix, startPhoenix } from '../rig/phoenix.ts'
@@ -28,15 +28,6 @@ const reportOf = async (run: string): Promise<Report> => (await phoenix.report(r
 const reached = ({ traffic }: Report): readonly string[] => [
   ...new Set(traffic.filter(({ canary }) => canary > 0).map(({ environment }) => environment)),
 ]
-
-test('when nobody comes, nothing is measured, and nothing passes', { timeout: LONG }, async () => {
-  const { code, run, stderr } = await phoenix.release(['--only', 'production'])
-  expect(code, stderr).toBe(1)
-  const report = await reportOf(run)
-  expect(report.cause?.failure.code).toBe('analysis-unanswered')
-  expect(reached(report)).toEqual(['production.ap-southeast-1'])
-  expect(await phoenix.versions()).toEqual(['stable 2.9.0'])
-})
 
 test('a breach in the first wave takes the one box back too, and the rest never begins', {
   timeout: LONG,

@@ -454,7 +454,7 @@ test(
     const project = projectOf(`.stage('work', s => s
       .step('first', () => count('first'), { idempotent: true, undo: () => count('undo first') })
       .step('second', () => count('second'), { idempotent: true, undo: async () => { await count('undo second'); await until('go') } })
-      .step('third', () => { throw new Error('it was asked to fail') }, { idempotent: true, undo: 'none' }))
+      .step('third', () => { throw new Error('it was asked to fail') }, { idempotent: true, undo: 'not-needed' }))
       .onFailure('rollback-all')`)
     const running = project.start(['run'])
     await begun(project, running, 'undo second')

@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { verifyJournal } from '../../runner/journal/read.ts'
-import { inLanes, KillCount, pointsOf, seeded } from '../rig/crash.ts'
+import { inLanes, KillCount, pointsOf, seeded, tellingOf } from '../rig/crash.ts'
 import { deployedProject, deployFirst, liveOf, startsOf } from '../rig/deployed.ts'
 import type { TestProject } from '../rig/project.ts'
 
@@ -28,9 +28,6 @@ const lanes = async (): Promise<readonly TestProject[]> => {
 }
 
 const forget = (project: TestProject): void => rmSync(join(project.root, 'starts.log'), { force: true })
-
-/** After a record is before the next effect or record, so that these points stand for those as well. */
-const telling = (point: string): boolean => !point.startsWith('journal:after-append')
 
 const next = async (project: TestProject): Promise<string> =>
   (await liveOf(project)).a === '2.0.0 2.0.0' ? '1.0.0' : '2.0.0'
@@ -88,7 +85,7 @@ describe('a deployment that is killed', () => {
       const made = await lanes()
       const [first] = made
       const { run } = await first!.release(['run'])
-      const points = pointsOf(await first!.events(run)).filter(telling)
+      const points = tellingOf(pointsOf(await first!.events(run)))
       expect(points.length).toBeGreaterThanOrEqual(30)
       await inLanes(made, points, async (project, point) => {
         const version = await next(project)
@@ -134,7 +131,7 @@ describe('a deployment that is killed', () => {
       const { run, code } = await first!.release(['run'])
       expect(code).toBe(1)
       const all = pointsOf(await first!.events(run))
-      const points = all.slice(all.indexOf('journal:before-append:node-failed:1')).filter(telling)
+      const points = tellingOf(all.slice(all.indexOf('journal:before-append:node-failed:1')))
       expect(points.length).toBeGreaterThanOrEqual(12)
       await inLanes(made, points, async (project, point) => {
         forget(project)

@@ -21,6 +21,13 @@ export function pointsOf(events: readonly RunEvent[]): readonly string[] {
   })
 }
 
+/**
+ * Of these points the ones that tell: what the disk holds after a record, it holds before the next effect or record as
+ * well, so that only the last record's end is a point of its own.
+ */
+export const tellingOf = (points: readonly string[]): readonly string[] =>
+  points.filter((point, index) => !point.startsWith('journal:after-append') || index === points.length - 1)
+
 /** How often an attempt at a node began and no end of it was recorded: each may have had its effect all the same. */
 export function cutOff(events: readonly RunEvent[], node: string): number {
   const ends = new Set(['node-succeeded', 'node-failed', 'node-retrying', 'node-cancelled'])
