@@ -22,11 +22,14 @@ export function pointsOf(events: readonly RunEvent[]): readonly string[] {
 }
 
 /**
- * Of these points the ones that tell: what the disk holds after a record, it holds before the next effect or record as
- * well, so that only the last record's end is a point of its own.
+ * Of these points the ones that tell. Between a record and the next effect or record nothing changes that outlives the
+ * process, nor does it between an effect and the record of its success: of two such moments one is enough.
  */
 export const tellingOf = (points: readonly string[]): readonly string[] =>
-  points.filter((point, index) => !point.startsWith('journal:after-append') || index === points.length - 1)
+  points.filter(
+    (point, index) =>
+      index === points.length - 1 || !/^journal:(after-append|before-append:node-succeeded)/.test(point),
+  )
 
 /** How often an attempt at a node began and no end of it was recorded: each may have had its effect all the same. */
 export function cutOff(events: readonly RunEvent[], node: string): number {
