@@ -80,7 +80,7 @@ function write(table: string): void {
   if (from < 0 || to < from) throw new Error(`README.md lacks the lines ${BEGIN} and ${END}`)
   const only = (values.only ?? []).map(name => ` --only ${name}`).join('')
   const command = `npm run bench${only === '' ? '' : ` --${only}`}`
-  const said = `${BEGIN}\n\nMeasured by \`${command}\` on ${machine()}. Only the ratios hold on another machine.\n\n${table}\n\n`
+  const said = `${BEGIN}\n\nMeasured by \`${command}\` on ${machine()}. Only the ratios hold on another machine.\n\n<details>\n<summary>All figures</summary>\n\n${table}\n\n</details>\n\n`
   writeFileSync(readme, text.slice(0, from) + said + text.slice(to))
 }
 
