@@ -35,10 +35,6 @@ const RELEASES: Readonly<Record<string, Omit<CanariedOptions, 'platform'>>> = {
   'canary, each after what it needs': {
     strategy: `canary({ steps: [10, 50, 100], every: '1s', analysis: { ${METRICS} } })`,
   },
-  'canary in lockstep': {
-    order: 'lockstep',
-    strategy: `canary({ steps: [25, 100], every: '1s', analysis: { ${METRICS} } })`,
-  },
   'canary with a baseline, in lockstep': {
     order: 'lockstep',
     strategy: `canary({ steps: [20, 100], every: '1500ms', baseline: true, analysis: { ${METRICS} } })`,

@@ -5,23 +5,28 @@
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Each takes half a minute and more; those that mostly wait first, since others can run beside them. */
+/**
+ * Each takes half a minute and more. Those of phoenix are kept apart, each beside one that computes and one that mostly
+ * waits: its customers come as long as it lasts, and beside each other they would all last twice as long.
+ */
 const LONG = [
   'e2e/phoenix-show',
-  'e2e/phoenix-canary',
-  'e2e/phoenix-regions',
-  'faults/run-crash-local',
-  'e2e/split',
   'properties/properties',
-  'faults/run-disk',
-  'faults/run-crash',
-  'faults/canary-chaos',
   'e2e/rollback-strategies',
+  'e2e/phoenix-canary',
+  'faults/run-crash',
   'e2e/strategies',
-  'faults/run-writes',
   'e2e/guard',
+  'faults/run-crash-local',
   'e2e/run-control',
+  'e2e/phoenix-regions',
+  'faults/run-disk',
   'e2e/canary',
+  'e2e/split',
+  'faults/canary-chaos',
+  'faults/run-writes',
+  'e2e/cli-runs',
+  'e2e/haproxy',
 ]
 
 const placeOf = ({ moduleId }: TestSpecification): number => {
