@@ -146,7 +146,7 @@ describe('a history of format 1 goes on to its end', () => {
     const report = ok(await answerHere(project.root, ['report', run]))
     expect(report).toContain('## Why the guard took it back')
     expect(report).toContain('error rate')
-    const again = await answerHere(project.root, ['watch', run, '--guard'])
+    const again = await project.release(['watch', run, '--guard'])
     expect(again).toMatchObject({ code: 2 })
     expect(again.stderr).toContain('another guard has taken the release back')
   })
