@@ -10,7 +10,7 @@ import { recover } from '../engine/mend.ts'
 import type { World } from '../engine/world.ts'
 import { takeEnvironments, takeRun, targetsOf } from '../execute.ts'
 import { isHeld } from '../guard/acting.ts'
-import { type GuardActs, type GuardOutcome, runGuard } from '../guard/guard.ts'
+import { type GuardActs, type GuardOutcome, guardOf, runGuard } from '../guard/guard.ts'
 import { openGuardFile, readGuards } from '../guard/guard-file.ts'
 import { foreignAt, type Tending, tend } from '../guard/tending.ts'
 import { holderOf, whoami } from '../identity.ts'
@@ -29,7 +29,9 @@ import { rollBack } from './rolling-back.ts'
 export async function guard(invocation: Invocation, io: Io, stateFolder: string): Promise<number> {
   const duration = readDuration(invocation)
   const opened = await openedRun(stateFolder, invocation.args[0])
-  const { folder, plan, meta } = opened
+  const { folder, plan, meta, state } = opened
+  // Before anything is opened: a gateway that is asked for is started.
+  if (state.phase === 'finished') guardOf(plan, state)
   const who = whoami(io.env, meta.root)
   const stopped = new AbortController()
   const listening = listenFor(() => stopped.abort())

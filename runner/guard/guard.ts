@@ -109,11 +109,7 @@ class Guard {
     const began = await this.#runEnded()
     if (began.type === 'decided') return began.outcome
     if (signal.aborted) return 'interrupted'
-    const { guard } = plan
-    if (guard === undefined) throw noGuard(plan)
-    const gone = standsNoMore(began.state)
-    if (gone !== null) throw nothingToGuard(began.state, gone)
-    return this.#watch(guard, began.state)
+    return this.#watch(guardOf(plan, began.state), began.state)
   }
 
   /** Waits for the run's end; decides what a dead runner has left divided. */
@@ -353,6 +349,14 @@ const TOO_LATE =
 function firedIn(judged: readonly JudgedTrigger[]): GuardBreach | null {
   const fired = judged.find(({ judgement }) => judgement.verdict === 'fired')
   return fired === undefined ? null : breachOf(fired)
+}
+
+/** What watches over a run that has ended. @throws InputError where there is nothing to watch */
+export function guardOf(plan: Plan, state: RunState): PlanGuard {
+  if (plan.guard === undefined) throw noGuard(plan)
+  const gone = standsNoMore(state)
+  if (gone !== null) throw nothingToGuard(state, gone)
+  return plan.guard
 }
 
 /** Why there is nothing to guard any more; null: the release stands. */

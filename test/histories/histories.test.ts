@@ -149,6 +149,7 @@ describe('a history of format 1 goes on to its end', () => {
     const again = await project.release(['watch', run, '--guard'])
     expect(again).toMatchObject({ code: 2 })
     expect(again.stderr).toContain('another guard has taken the release back')
+    expect(project.processes(), 'no gateway was started to see that').toEqual([])
   })
 
   test('that is finished: can be rolled back', async () => {
