@@ -6,7 +6,7 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * Each takes half a minute and more. Those of phoenix are kept apart, each beside one that computes and one that mostly
+ * Each takes a quarter of a minute and more. Those of phoenix are kept apart, each beside one that computes and one that mostly
  * waits: its customers come as long as it lasts, and beside each other they would all last twice as long.
  */
 const LONG = [
@@ -27,6 +27,15 @@ const LONG = [
   'faults/run-writes',
   'e2e/cli-runs',
   'e2e/haproxy',
+  'e2e/run-policies',
+  'contract/local',
+  'contract/haproxy',
+  'contract/local-sides',
+  'contract/gateway',
+  'storm/storm',
+  'e2e/run-locks',
+  'contract/metrics',
+  'contract/prometheus',
 ]
 
 const placeOf = ({ moduleId }: TestSpecification): number => {
