@@ -23,7 +23,7 @@ import type {
 import { PLAN_FORMAT } from '../plan/plan.ts'
 import { type ResolvedComponent, readVersion, resolveComponents } from './components.ts'
 import { CompileContext, isSecret } from './context.ts'
-import { asIfLive, type ComponentFact } from './deploy.ts'
+import { asIfLive, type ComponentFact, isOther } from './deploy.ts'
 import { checkHttpGates } from './gates.ts'
 import { lowerGuard } from './guard.ts'
 import { Lowering, lowerStages } from './lower.ts'
@@ -107,7 +107,10 @@ export function compileRelease(resolved: ResolvedRelease, facts: CompileFacts): 
   const target = { components: byName, facts: facts.components, live: facts.live, sites }
   const { nodes, positions } = lowerStages(stages, target, context)
   // What is wrong with a strategy is said at the first deployment, which does without it, and not at the second.
-  if (divides(model)) lowerStages(stages, asIfLive(target), context)
+  const isFirst = resolved.targets.some(
+    ({ environment, component }) => !isOther(target, environment, byName.get(component)!),
+  )
+  if (isFirst && divides(model)) lowerStages(stages, asIfLive(target), context)
   checkHttpGates(model, context)
   const guard = model.guard === null ? null : lowerGuard(new Lowering(target, context), model.guard, resolved)
   checkSafety({ model, nodes, approvers: facts.approvers }, context)

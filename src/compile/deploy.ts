@@ -195,7 +195,8 @@ function reportNotHeld(context: CompileContext, component: ComponentModel, item:
 const isLive = ({ target }: Lowering, site: SiteModel, component: ResolvedComponent): boolean =>
   isOther(target, site.name, component)
 
-function isOther(target: DeployTarget, site: string, { name, version }: ResolvedComponent): boolean {
+/** Whether another version of a component runs in a place. */
+export function isOther(target: DeployTarget, site: string, { name, version }: ResolvedComponent): boolean {
   const now = target.live[site]?.[name] ?? null
   return now !== null && (now.version !== version || now.digest !== target.facts.get(name)?.digest)
 }
