@@ -4,18 +4,16 @@
  *  BL1. What measured nothing is never called quiet: a source that was in error at the end may have hidden anything.
  *  BL2. A few errors in a row are a source's own affair, as in an analysis; more than the metric allows are told at once.
  */
+import { CONSECUTIVE_ERROR_LIMIT } from '../../src/judge/analysis.ts'
 import { readingOf } from '../../src/judge/measurement.ts'
 import { countOf } from '../../src/judge/unit.ts'
 import type { JudgedTrigger } from './readings.ts'
-
-/** Errors in a row that are let go by, where the metric does not say. */
-const ERROR_LIMIT = 4
 
 /** The trigger is blind since so long that it is told: why, a sentence without its full stop; null: it sees. */
 export function whyBlind({ target, trigger, points }: JudgedTrigger): string | null {
   const good = points.findLastIndex(point => readingOf(point).kind !== 'error')
   const errors = points.length - 1 - good
-  if (errors <= (trigger.consecutiveErrorLimit ?? ERROR_LIMIT)) return null
+  if (errors <= (trigger.consecutiveErrorLimit ?? CONSECUTIVE_ERROR_LIMIT)) return null
   const last = readingOf(points.at(-1)!)
   const error = last.kind === 'error' ? last.error : ''
   return `${trigger.name} of ${target.component} in ${target.environment} cannot be measured, ${countOf(errors, 'time')} in a row: ${error}`

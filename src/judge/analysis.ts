@@ -24,6 +24,9 @@ import { certainBreach, judgePool, type Pool, poolWith } from './pool.ts'
 import { countOf } from './unit.ts'
 
 /** fail: no data is a failed point. hold: wait for data, at most to the time limit. ignore: take a point as given that says nothing. */
+/** Errors in a row that are let go by, where the metric does not say. */
+export const CONSECUTIVE_ERROR_LIMIT = 4
+
 export type NoData = 'fail' | 'hold' | 'ignore'
 
 /** What is measured, how often, and how much may go wrong. Times are in milliseconds. */
@@ -275,7 +278,8 @@ const isComplete = (rule: AnalysisRule, state: AnalysisState): boolean =>
   rule.count !== undefined && state.points + (rule.noData === 'ignore' ? state.missing : 0) >= rule.count
 
 const isFailed = (rule: AnalysisRule, state: AnalysisState): boolean =>
-  state.failures > (rule.failureLimit ?? 0) || state.consecutiveErrors > (rule.consecutiveErrorLimit ?? 4)
+  state.failures > (rule.failureLimit ?? 0) ||
+  state.consecutiveErrors > (rule.consecutiveErrorLimit ?? CONSECUTIVE_ERROR_LIMIT)
 
 const isUndecided = ({ inconclusiveLimit = 0 }: AnalysisRule, state: AnalysisState): boolean =>
   inconclusiveLimit !== 'half' && state.inconclusive > inconclusiveLimit
