@@ -40,6 +40,15 @@ const isKilled = async (process: ChildProcess): Promise<boolean> => {
   return signal === 'SIGKILL'
 }
 
+const hasEnded = (pid: number): boolean => {
+  try {
+    return isZombie(`${pid}`)
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return true
+    throw error
+  }
+}
+
 const isZombie = (pid: string): boolean => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
@@ -109,8 +118,8 @@ export const localRig = async (): Promise<LocalRig> => {
     processes: async () => processesWith(`RELEASE_ENVIRONMENT=${environment}`),
     async kill(pid) {
       process.kill(pid, 'SIGKILL')
-      while (processesWith(`RELEASE_ENVIRONMENT=${environment}`).includes(pid))
-        await new Promise(setImmediate)
+      // What it ran with is gone before it has ended: until then it runs, and is only not well.
+      while (!hasEnded(pid)) await new Promise(setImmediate)
     },
     crash: (desired, at) => isKilled(spawnChild({ home, cluster }, { action: 'converge', desired, ...at })),
     crashPromotion: (promotion, at) =>
