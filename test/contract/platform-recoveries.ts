@@ -6,11 +6,11 @@
 import { hostname } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { mend } from '../../runner/engine/mend.ts'
-import { ALL_STABLE, type Revision, type Side } from '../../src/plan/plan.ts'
-import type { PlatformContext } from '../../src/run/ports.ts'
+import { ALL_STABLE, type Revision } from '../../src/plan/plan.ts'
 import { type Expected, type Problem, problemsOf } from '../../src/run/validation.ts'
 import { startLoad } from './load.ts'
 import type { PlatformRig } from './platform.ts'
+import { bringer, contextWith } from './platform-hands.ts'
 
 const LONG = 120_000
 vi.setConfig({ testTimeout: LONG, hookTimeout: LONG })
@@ -27,26 +27,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
     })
     afterAll(() => rig.dispose())
 
-    const context = (more: Partial<PlatformContext> = {}): PlatformContext => ({
-      signal: new AbortController().signal,
-      fence: 0,
-      log: () => undefined,
-      secret: async () => '',
-      ...more,
-    })
-    const bring = (component: string, side: Side, revision: Revision | null, to = 2) =>
-      rig.platform.converge(
-        {
-          environment: rig.environment,
-          component,
-          side,
-          from: 0,
-          to,
-          revision: revision && { ...revision, component },
-          maxUnavailable: 0,
-        },
-        context(),
-      )
+    const bring = bringer(() => rig)
     const expectedOf = (component: string, revision: Revision, count = 2): Expected => ({
       environment: rig.environment,
       component,
@@ -66,7 +47,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
     test('all is as it should be: nothing is touched', async () => {
       await bring('well', 'stable', one)
       const before = await pids('well')
-      const { component, recoveries } = await mend(rig.platform, expectedOf('well', one), context())
+      const { component, recoveries } = await mend(rig.platform, expectedOf('well', one), contextWith())
       expect(component).toMatchObject({ ok: true, differs: [] })
       expect(component.runs.map(({ slot, version }) => `${slot} ${version}`)).toEqual(['0 1.0.0', '1 1.0.0'])
       expect(recoveries).toEqual([])
@@ -82,7 +63,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
       expect(await kinds(expected)).toEqual(['not-running'])
       const load = startLoad(await rig.platform.gateway(rig.environment), '/dead/', 50)
       await load.answered(5)
-      const { component, recoveries } = await mend(rig.platform, expected, context())
+      const { component, recoveries } = await mend(rig.platform, expected, contextWith())
       await load.answered(5)
       const { failures, statuses } = await load.stop()
       expect(failures).toEqual([])
@@ -92,7 +73,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
       const after = await pids('dead')
       expect(after[1]).toBe(second)
       // Once more it has nothing to do.
-      const again = await mend(rig.platform, expected, context())
+      const again = await mend(rig.platform, expected, contextWith())
       expect(again.recoveries).toEqual([])
       expect(await pids('dead')).toEqual(after)
       await gone('dead')
@@ -100,7 +81,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
 
     test('restart: where nothing is, what should be is started', async () => {
       await bring('missing', 'stable', one, 1)
-      const { component } = await mend(rig.platform, expectedOf('missing', one), context())
+      const { component } = await mend(rig.platform, expectedOf('missing', one), contextWith())
       expect(component).toMatchObject({ ok: true, differs: [] })
       await gone('missing')
     })
@@ -114,7 +95,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
         '1.0.0 with another env',
         expect.stringMatching(/^2\.0\.0 \([0-9a-f]{12}\)$/),
       ])
-      const { component, recoveries } = await mend(rig.platform, expected, context())
+      const { component, recoveries } = await mend(rig.platform, expected, contextWith())
       expect(component.ok, component.differs.join()).toBe(true)
       expect(recoveries.map(({ name }) => name)).toEqual(['configuration', 'configuration'])
       await gone('other')
@@ -123,12 +104,12 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
     test('routing and state: divided traffic goes back, and what stands beside goes', async () => {
       await bring('torn', 'stable', one)
       await bring('torn', 'canary', two)
-      await rig.platform.shift(rig.environment, 'torn', { ...ALL_STABLE, canary: 50 }, context())
+      await rig.platform.shift(rig.environment, 'torn', { ...ALL_STABLE, canary: 50 }, contextWith())
       const canary = (await observe('torn')).instances.find(({ side }) => side === 'canary')!
       await rig.kill(canary.pid)
       const expected = expectedOf('torn', one)
       expect(await kinds(expected)).toEqual(['left-over', 'left-over', 'traffic-divided'])
-      const { component, recoveries } = await mend(rig.platform, expected, context())
+      const { component, recoveries } = await mend(rig.platform, expected, contextWith())
       expect(component.ok, component.differs.join()).toBe(true)
       expect([...new Set(recoveries.map(({ name }) => name))].sort()).toEqual(['routing', 'state'])
       expect((await observe('torn')).traffic).toEqual(ALL_STABLE)
@@ -137,7 +118,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
 
     test('state: what is beyond the last slot goes', async () => {
       await bring('beyond', 'stable', one, 3)
-      const { component } = await mend(rig.platform, expectedOf('beyond', one), context())
+      const { component } = await mend(rig.platform, expectedOf('beyond', one), contextWith())
       expect(component).toMatchObject({ ok: true, differs: [] })
       expect(await pids('beyond')).toHaveLength(2)
       await gone('beyond')
@@ -146,7 +127,7 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
     test('what cannot be mended is said, and stays a difference', async () => {
       await bring('ill', 'stable', one, 1)
       const broken = await rig.broken('ends at once')
-      const { component, recoveries } = await mend(rig.platform, expectedOf('ill', broken, 1), context())
+      const { component, recoveries } = await mend(rig.platform, expectedOf('ill', broken, 1), contextWith())
       expect(recoveries.map(({ name, outcome }) => `${name} ${outcome}`)).toContain('configuration failed')
       expect(component.ok).toBe(false)
       expect(component.differs).toHaveLength(1)
@@ -163,10 +144,12 @@ export const platformRecoveriesContract = (name: string, make: () => Promise<Pla
       const [first] = await pids('fenced')
       await rig.kill(first!)
       const expected = expectedOf('fenced', one)
-      await expect(mend(rig.platform, expected, context({ fence: lock.fence - 1 }))).rejects.toMatchObject({
+      await expect(
+        mend(rig.platform, expected, contextWith({ fence: lock.fence - 1 })),
+      ).rejects.toMatchObject({
         code: 'environment-taken-over',
       })
-      const { component } = await mend(rig.platform, expected, context({ fence: lock.fence }))
+      const { component } = await mend(rig.platform, expected, contextWith({ fence: lock.fence }))
       expect(component.ok, component.differs.join()).toBe(true)
       expect(await rig.platform.owner?.(rig.environment, 'fenced')).toMatchObject({ run: 'r' })
       await lock.release()

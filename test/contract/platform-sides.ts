@@ -8,6 +8,7 @@ import { ALL_STABLE, type Revision, type Side, type Traffic } from '../../src/pl
 import type { Observed, PlatformContext, Promotion } from '../../src/run/ports.ts'
 import { startLoad } from './load.ts'
 import type { PlatformRig } from './platform.ts'
+import { bringer, contextWith } from './platform-hands.ts'
 
 const LONG = 60_000
 vi.setConfig({ testTimeout: LONG, hookTimeout: LONG })
@@ -24,28 +25,9 @@ export const platformSidesContract = (name: string, make: () => Promise<Platform
     })
     afterAll(() => rig.dispose())
 
-    const context = (more: Partial<PlatformContext> = {}): PlatformContext => ({
-      signal: new AbortController().signal,
-      fence: 0,
-      log: () => undefined,
-      secret: async () => '',
-      ...more,
-    })
-    const bring = (component: string, side: Side, revision: Revision | null, to = 2) =>
-      rig.platform.converge(
-        {
-          environment: rig.environment,
-          component,
-          side,
-          from: 0,
-          to,
-          revision: revision && { ...revision, component },
-          maxUnavailable: 0,
-        },
-        context(),
-      )
+    const bring = bringer(() => rig)
     const shift = (component: string, traffic: Partial<Traffic>, more: Partial<PlatformContext> = {}) =>
-      rig.platform.shift(rig.environment, component, { ...ALL_STABLE, ...traffic }, context(more))
+      rig.platform.shift(rig.environment, component, { ...ALL_STABLE, ...traffic }, contextWith(more))
     const promotion = (component: string, revision: Revision, instances = 2): Promotion => ({
       environment: rig.environment,
       component,
@@ -53,7 +35,7 @@ export const platformSidesContract = (name: string, make: () => Promise<Platform
       instances,
     })
     const promote = (component: string, revision: Revision, more: Partial<PlatformContext> = {}) =>
-      rig.platform.promote(promotion(component, revision), context(more))
+      rig.platform.promote(promotion(component, revision), contextWith(more))
     const observe = (component: string): Promise<Observed> => rig.platform.observe(rig.environment, component)
     const gone = async (component: string): Promise<void> => {
       for (const side of ['canary', 'baseline', 'stable'] as const) await bring(component, side, null, 100)

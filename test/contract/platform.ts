@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Revision } from '../../src/plan/plan.ts'
 import type { Desired, Holder, Observed, Platform, PlatformContext, Promotion } from '../../src/run/ports.ts'
 import { startLoad } from './load.ts'
+import { contextWith } from './platform-hands.ts'
 
 /** How a process of its own ended that was told to do something with the platform. */
 export interface LockElsewhere {
@@ -76,13 +77,6 @@ export const platformContract = (name: string, make: () => Promise<PlatformRig>)
       cwd: process.cwd(),
       since: 1,
     })
-    const context = (more: Partial<PlatformContext> = {}): PlatformContext => ({
-      signal: new AbortController().signal,
-      fence: 0,
-      log: () => undefined,
-      secret: async () => '',
-      ...more,
-    })
     const desired = (component: string, revision: Revision | null, to = 2): Desired => ({
       environment: rig.environment,
       component,
@@ -103,7 +97,7 @@ export const platformContract = (name: string, make: () => Promise<PlatformRig>)
       component: string,
       revision: Revision | null,
       more: Partial<PlatformContext & { to: number }> = {},
-    ) => rig.platform.converge(desired(component, revision, more.to), context(more))
+    ) => rig.platform.converge(desired(component, revision, more.to), contextWith(more))
     const stop = (component: string, more: Partial<PlatformContext> = {}) =>
       converge(component, null, { ...more, to: 100 })
     const ask = async (component: string, address = '/') => {
@@ -185,7 +179,7 @@ export const platformContract = (name: string, make: () => Promise<PlatformRig>)
       test('with instances that may be unavailable, old ones make room first', async () => {
         await converge('room', one)
         const order = { ...desired('room', two), maxUnavailable: 1 }
-        expect(summary(await rig.platform.converge(order, context()))).toEqual(serving('2.0.0'))
+        expect(summary(await rig.platform.converge(order, contextWith()))).toEqual(serving('2.0.0'))
         await stop('room')
       })
 
