@@ -82,7 +82,8 @@ export interface Counters {
  *  T1. A change is kept before it is acknowledged, and applied in one step; one with an older fence is refused with code `fenced`.
  *  T2. `routing` says what the router really does, read back from it, never what was last asked for; also after the router was killed or reloaded.
  *  T3. No request is lost by a change: an instance that is taken out finishes what it is answering.
- *  T4. A side without a healthy instance gets nothing, whatever its weight: its share goes to the stable side.
+ *  T4. A side without a healthy instance gets nothing, whatever its weight: its share goes to the stable side. Where that has
+ *      none either, one of its instances is asked all the same: what seems ill may be busy, and there is nobody else.
  *  T5. Drawn requests fall on the sides within the binomial bounds of the weights.
  *  T6. With `traffic.carried`, the side that a request carries in {@link SIDE_HEADER} is obeyed where that side has an instance,
  *      and the side that was chosen is written into the request that the instance gets.

@@ -26,6 +26,10 @@ export interface Backend {
   holding(): number
   /** From now on every request's connection is cut. */
   cut(): void
+  /** From now on it says of itself that it is ill. */
+  ail(): void
+  /** How often it has said so. */
+  ailed(): number
   /** Takes no connection any more, and breaks those that it has. */
   die(): Promise<void>
   rise(): Promise<void>
@@ -43,6 +47,8 @@ export const startBackend = async ({ version, body }: BackendOptions): Promise<B
   const seen: SeenRequest[] = []
   const held: (() => void)[] = []
   let behaviour: 'answers' | 'holds' | 'cuts' = 'answers'
+  let ill = false
+  let ailed = 0
   const answer = (url: string, headers: IncomingHttpHeaders, outgoing: ServerResponse): void => {
     const side = headers[SIDE_HEADER] ?? null
     outgoing.writeHead(url.includes('/fail') ? 500 : 200, {
@@ -54,7 +60,10 @@ export const startBackend = async ({ version, body }: BackendOptions): Promise<B
   }
   const listener: Parameters<typeof createServer>[1] = (incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming
-    if (url.endsWith('/health')) return void outgoing.writeHead(200).end()
+    if (url.endsWith('/health')) {
+      if (ill) ailed += 1
+      return void outgoing.writeHead(ill ? 500 : 200).end()
+    }
     seen.push({ method, url, headers })
     if (behaviour === 'cuts') return void incoming.socket.destroy()
     incoming.resume()
@@ -86,6 +95,10 @@ export const startBackend = async ({ version, body }: BackendOptions): Promise<B
     cut() {
       behaviour = 'cuts'
     },
+    ail() {
+      ill = true
+    },
+    ailed: () => ailed,
     die,
     async rise() {
       server = await listen(listener, port)

@@ -29,6 +29,9 @@ vi.setConfig({ testTimeout: LONG, hookTimeout: LONG })
 /** So many standard deviations from the mean are no chance: one sample in a hundred thousand lies beyond. */
 const DEVIATIONS = 4.5
 
+/** After so many failed checks in a row every router takes an instance for ill. */
+const ENOUGH = 4
+
 const expectShare = (seen: number, of: number, percent: number, where: string): void => {
   const p = percent / 100
   const bound = DEVIATIONS * Math.sqrt(of * p * (1 - p))
@@ -219,6 +222,16 @@ export const routerContract = (name: string, subject: RouterSubject): void => {
         },
         LONG,
       )
+    })
+
+    test('where all of the stable side seem ill, they are asked all the same: there is nobody else (T4)', async () => {
+      const { component, stable, canary } = await deployed()
+      await shift(component, { canary: 50 })
+      stable.ail()
+      canary.ail()
+      expect(await waitUntil(() => stable.ailed() > ENOUGH && canary.ailed() > ENOUGH, LONG / 2)).toBe(true)
+      const answers = await callers.askMany(`/${component}/`, 40)
+      expect(answers.filter(({ status, token }) => status !== 200 || token !== stable.token)).toEqual([])
     })
 
     describe('callers who are told apart', () => {

@@ -55,7 +55,9 @@ describe('by HAProxy', () => {
     ]
     expect(setEntries({ component: 'api', page: 'b', routes })).toEqual([
       { key: 'api.b.stable', value: 'api|stable|' },
+      { key: 'api.b.stable/', value: 'i-stable-0' },
       { key: 'api.b.canary', value: 'api|canary|2.0.0' },
+      { key: 'api.b.canary/', value: 'i-canary-0' },
     ])
   })
 

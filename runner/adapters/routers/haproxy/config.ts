@@ -100,19 +100,24 @@ interface PageOf {
   readonly routes: readonly Route[]
 }
 
-/** What HAProxy is to know of each side's instances on a page as a whole: under which key it counts for them. */
+/** What HAProxy is to know of each side's instances on a page as a whole: under which key it counts for them, and whom it asks last. */
 export const setEntries = ({ component, page, routes }: PageOf): readonly Entry[] =>
   SIDES.flatMap(side => {
     const versions = new Set(routes.filter(route => route.side === side).map(({ version }) => version))
     const [version = ''] = versions
     if (versions.size === 0) return []
     const key = setKey({ component, side, version: versions.size === 1 ? version : '' })
-    return [{ key: backendName({ component, page, side }), value: key }]
+    const backend = backendName({ component, page, side })
+    const [first] = routes.filter(route => route.side === side)
+    return [
+      { key: backend, value: key },
+      { key: lastResortKey(backend), value: expectName(first!.instance) },
+    ]
   })
 
 /**
  * How an instance is asked for its health. One that takes no connection is out at once where there is a way back; on
- * the stable side a second failure is waited for, since there is nobody else to ask.
+ * the stable side a second failure is waited for.
  */
 export const serverOptions = (side: Side): string =>
   `check inter 1s fastinter 250ms downinter 250ms rise 1 fall 2 observe layer4 error-limit 1 on-error ${
@@ -252,7 +257,7 @@ const instances = ({ component, page, side, routes }: Instances): string =>
     `  http-response set-header x-release-slot %[${described},field(1,|)] if { ${described} -m found }`,
     `  http-response set-header x-release-version %[${described},field(2,|)] if { ${described} -m found }`,
     `  http-response set-header ${SIDE_HEADER} ${side} if { ${described} -m found }`,
-    ...(side === 'stable' ? [] : wayBack(component)),
+    ...(side === 'stable' ? lastResort(backendName({ component, page, side })) : wayBack(component)),
     ...routes.map(
       route => `  server ${expectName(route.instance)} 127.0.0.1:${route.port} ${serverOptions(side)}`,
     ),
@@ -265,6 +270,15 @@ const wayBack = (component: string): readonly string[] => [
   '  errorfile 502 /dev/null',
   '  errorfile 503 /dev/null',
   `  server ${WAY_BACK} unix@${hopName(component, 'stable')} backup`,
+]
+
+/** Where the name of the server is found that is asked when all are down. */
+const lastResortKey = (backend: string): string => `${backend}/`
+
+/** Of the stable side there is nobody else to ask: where all its instances seem to be down, one is asked all the same. */
+const lastResort = (backend: string): readonly string[] => [
+  `  force-persist if { nbsrv(${backend}) eq 0 }`,
+  `  use-server %[str(${lastResortKey(backend)}),map_str(${SERVERS})] if { nbsrv(${backend}) eq 0 }`,
 ]
 
 const renderComponent = (component: string, routes: readonly Route[]): string =>
