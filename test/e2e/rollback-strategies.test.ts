@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { createProject, type TestProject } from '../rig/project.ts'
+import { QUICK_HTTP } from '../rig/quick-http.ts'
 
 const LONG = 300_000
 const CLUSTER = 'orders'
@@ -44,7 +45,7 @@ export default release('orders', { version, components: [a, b], params: [version
 
 const server = (name: string, version: string): string => `
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+${QUICK_HTTP}
 const { PROJECT, PORT, HOST } = process.env
 const file = PROJECT + '/sick'
 const sick = () => existsSync(file) ? readFileSync(file, 'utf8').split(/\\s+/).filter(Boolean) : []

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Simulation } from '../../runner/simulate/simulate.ts'
 import { createProject, type TestProject } from '../rig/project.ts'
+import { QUICK_HTTP } from '../rig/quick-http.ts'
 
 // Whole processes on a busy machine: only what hangs comes to this.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
@@ -26,7 +27,7 @@ export default release('shop', { version, components: [api], params: [version] }
 const MIGRATION = 'release.config.ts:9:28'
 
 const server = `
-import { createServer } from 'node:http'
+${QUICK_HTTP}
 const server = createServer((request, response) => response.end('well'))
 server.listen(Number(process.env.PORT), process.env.HOST)
 process.on('SIGTERM', () => { server.close(() => process.exit(0)); server.closeIdleConnections() })

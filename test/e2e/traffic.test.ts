@@ -8,6 +8,7 @@ import { Agent, request } from 'undici'
 import { afterEach, describe, expect, test } from 'vitest'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { createProject, type Exit, type TestProject } from '../rig/project.ts'
+import { QUICK_HTTP } from '../rig/quick-http.ts'
 import { until } from '../rig/wait.ts'
 
 const LONG = 180_000
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 /** 3.0.0 comes up well on its first instance and never on its second, so that a rollback has something to undo. */
 const server = (version: string): string => `
-import { createServer } from 'node:http'
+${QUICK_HTTP}
 const { PORT, HOST, RELEASE_SLOT } = process.env
 const ill = '${version}' === '3.0.0' && RELEASE_SLOT === '1'
 const server = createServer((request, response) => {

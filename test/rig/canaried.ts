@@ -8,6 +8,7 @@
 import { Agent, request } from 'undici'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import { createProject, type TestProject } from './project.ts'
+import { QUICK_HTTP } from './quick-http.ts'
 
 export const CLUSTER = 'canaried'
 
@@ -49,15 +50,15 @@ export default release('canaried', { version, components: [back, front], params:
 
 const server = (name: string, version: string): string => `
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+${QUICK_HTTP}
 const { PROJECT, PORT, HOST, RELEASE_GATEWAY } = process.env
 const mine = ['${name}@${version} '${version === '2.0.0' ? `, '${name} '` : ''}]
 const faults = () => existsSync(PROJECT + '/fault')
   ? readFileSync(PROJECT + '/fault', 'utf8').split('\\n').filter(line => mine.some(own => line.startsWith(own))).map(line => line.split(' ')[1])
   : []
 const passed = headers => Object.fromEntries(['x-release-side', 'x-group'].flatMap(name => headers[name] ? [[name, headers[name]]] : []))
-const ask = (path, headers) => new Promise((resolve, reject) => {
-  const asked = request(RELEASE_GATEWAY + path, { headers: passed(headers) }, answer => {
+const fetched = (path, headers) => new Promise((resolve, reject) => {
+  const asked = ask(RELEASE_GATEWAY + path, { headers: passed(headers) }, answer => {
     let text = ''
     answer.on('data', chunk => { text += chunk }).on('end', () => resolve({ status: answer.statusCode, text }))
   })
@@ -69,7 +70,7 @@ const server = createServer(async (incoming, outgoing) => {
   if (kinds.includes('dies')) process.exit(9)
   if (kinds.includes('slow')) await new Promise(resolve => setTimeout(resolve, 300))
   if (kinds.includes('errors')) return outgoing.writeHead(500).end('${name} ${version}')
-  const behind = '${name}' === 'front' ? await ask('/back/', incoming.headers).catch(() => ({ status: 502, text: '' })) : { status: 200, text: '' }
+  const behind = '${name}' === 'front' ? await fetched('/back/', incoming.headers).catch(() => ({ status: 502, text: '' })) : { status: 200, text: '' }
   outgoing.writeHead(behind.status).end(('${name} ${version} ' + behind.text).trim())
 })
 server.listen(Number(PORT), HOST)

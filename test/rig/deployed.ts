@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { localPlatform } from '../../runner/adapters/platforms/local/platform.ts'
 import type { FailurePolicy } from '../../src/plan/plan.ts'
 import { createProject, type TestProject } from './project.ts'
+import { QUICK_HTTP } from './quick-http.ts'
 
 export const CLUSTER = 'test'
 export const COMPONENTS = ['a', 'b', 'c', 'd'] as const
@@ -51,7 +52,7 @@ export default release('deployed', { version, components: [a, b, c, d], params: 
 
 const server = (name: string, version: string): string => `
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+${QUICK_HTTP}
 
 const { PROJECT, PORT, HOST, RELEASE_SLOT } = process.env
 appendFileSync(PROJECT + '/starts.log', '${name} ${version} ' + RELEASE_SLOT + '\\n')

@@ -5,6 +5,8 @@
  *                   it is taken back. BY is the runner's fencing token, or a command's process id; AT milliseconds since 1970.
  *     starts.log    `NAME SLOT` for each instance that was started
  */
+
+import { QUICK_HTTP } from '../rig/quick-http.ts'
 import type { ComponentPlan, GatePlan, ItemPlan, StagePlan, StepPlan, StormCase } from './weather.ts'
 
 export const CLUSTER = 'storm'
@@ -140,7 +142,7 @@ function bodyOf({ name, redo, ends, toil, shell }: StepPlan): string {
 
 const serverOf = ({ name, broken }: ComponentPlan): string => `
 import { appendFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+${QUICK_HTTP}
 
 const { PROJECT, PORT, HOST, RELEASE_SLOT } = process.env
 appendFileSync(PROJECT + '/starts.log', '${name} ' + RELEASE_SLOT + '\\n')
