@@ -25,6 +25,8 @@ export class Judge {
   readonly #nodes: ReadonlyMap<string, SketchNode>
   /** All nodes that come after a node, directly or through others. */
   readonly #later: ReadonlyMap<string, ReadonlySet<string>>
+  /** Components that stand and fall with that of a node, as far as they were asked for. */
+  readonly #fallen = new Map<string, ReadonlySet<string>>()
   readonly fate = new Map<string, Fate>()
   readonly #because = new Map<string, string>()
   readonly #attempt = new Map<string, number>()
@@ -301,10 +303,16 @@ export class Judge {
     return this.#failed.some(failed => {
       if (failed.rule === 'stop' || (failed.rule === 'rollback-dependents' && halt === 'stop')) return false
       if (failed.key === node.key) return true
-      return fallenWith(this.#sketch, matesOf(this.#sketch, this.#nodes.get(failed.key)!)).has(
-        node.component ?? '',
-      )
+      return this.#fallenWith(failed.key).has(node.component ?? '')
     })
+  }
+
+  #fallenWith(key: string): ReadonlySet<string> {
+    const known = this.#fallen.get(key)
+    if (known !== undefined) return known
+    const fallen = fallenWith(this.#sketch, matesOf(this.#sketch, this.#nodes.get(key)!))
+    this.#fallen.set(key, fallen)
+    return fallen
   }
 
   #haltRule(): keyof typeof FORCE | null {
