@@ -23,7 +23,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 /** What is less likely than this is no chance. */
 const CHANCE = 1e-6
-const PER_SECOND = 120
+const PER_SECOND = 80
 
 /** Steps last until so many requests have been answered by the new version, however long that takes. */
 const METRICS = `metrics: [errorRate({ minRequests: 10 }).below('1%')], interval: '250ms', requests: 15, patience: '1m'`

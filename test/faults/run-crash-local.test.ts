@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { verifyJournal } from '../../runner/journal/read.ts'
-import { inLanes, KillCount, pointsOf, seeded, tellingOf } from '../rig/crash.ts'
+import { inLanes, KillCount, pointsOf, RandomMoments, tellingOf } from '../rig/crash.ts'
 import { deployedProject, deployFirst, liveOf, startsOf } from '../rig/deployed.ts'
 import type { TestProject } from '../rig/project.ts'
 
@@ -45,16 +45,17 @@ afterAll(() => count.say('crashes of a deployment on the local platform'))
 const survive = async (
   project: TestProject,
   version: string,
-  kill: { readonly fault: string } | { readonly after: readonly number[] },
+  kill: { readonly fault: string } | { readonly moments: RandomMoments; readonly most: number },
 ): Promise<Killed> => {
   const before = new Set(project.runs())
   for (let nth = 0, kills = 0; nth < 20; nth += 1) {
     const run = project.runs().find(id => !before.has(id))
     const args = run === undefined ? ['run', '--param', `version=${version}`] : ['resume', run]
     const running = project.start(args, 'fault' in kill && nth === 0 ? { fault: kill.fault } : {})
-    const after = 'after' in kill ? kill.after[nth] : undefined
+    const after = 'moments' in kill && nth < kill.most ? kill.moments.next() : undefined
     const timer = after === undefined ? undefined : setTimeout(() => running.kill('SIGKILL'), after)
     const { code, signal } = await running.exit.finally(() => clearTimeout(timer))
+    if (signal !== 'SIGKILL' && after !== undefined && 'moments' in kill) kill.moments.tooLate()
     if (signal !== 'SIGKILL') return { run: run ?? project.runs().find(id => !before.has(id))!, code, kills }
     kills += 1
     count.total += 1
@@ -77,6 +78,10 @@ const assertReleased = async (project: TestProject, ended: Killed, version: stri
 
 /** Processes that are neither the gateway nor a command line: what was started for slots and still runs. */
 const instances = (project: TestProject): number => project.instances().length
+
+/** At random times: so many kills, in at most so many runs. */
+const KILLS = 8
+const MOST_RUNS = 30
 
 describe('a deployment that is killed', () => {
   test(
@@ -102,18 +107,17 @@ describe('a deployment that is killed', () => {
     'at random times, up to four times, ends with each instance started once',
     async () => {
       const made = await lanes()
-      const seeds = Array.from({ length: 4 }, (_, index) => index + 1)
+      const moments = new RandomMoments(1, 1_400)
       let kills = 0
-      await inLanes(made, seeds, async (project, seed) => {
-        const random = seeded(seed)
+      await inLanes(made, Array.from({ length: MOST_RUNS }), async project => {
+        if (kills >= KILLS) return
         const version = await next(project)
         forget(project)
-        const after = Array.from({ length: 4 }, () => 200 + Math.floor(random() * 1_200))
-        const ended = await survive(project, version, { after })
+        const ended = await survive(project, version, { moments, most: 4 })
         kills += ended.kills
         await assertReleased(project, ended, version)
       })
-      expect(kills).toBeGreaterThan(0)
+      expect(kills).toBeGreaterThanOrEqual(KILLS)
     },
     HOUR,
   )

@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { exitCodeOf } from '../../runner/execute.ts'
 import { verifyJournal } from '../../runner/journal/read.ts'
 import { countedProject, effectsOf, endState } from '../rig/counted.ts'
-import { cutOff, inLanes, KillCount, pointsOf, seeded, tellingOf, valuesOf } from '../rig/crash.ts'
+import { cutOff, inLanes, KillCount, pointsOf, RandomMoments, tellingOf, valuesOf } from '../rig/crash.ts'
 import type { Exit, TestProject } from '../rig/project.ts'
 
 const HOUR = 3_600_000
@@ -61,21 +61,23 @@ interface Drive {
   readonly args?: readonly string[]
   /** Where the n-th process is killed, from 0; undefined: it is left alone. */
   readonly faults: (nth: number) => string | undefined
-  /** Milliseconds after which the n-th process is killed from outside; undefined: not at all. */
-  readonly killAfter?: (nth: number) => number | undefined
+  /** When a process is killed from outside, up to so often; left out: not at all. */
+  readonly outside?: { readonly moments: RandomMoments; readonly most: number }
 }
 
 /** Starts a run, resumes it as often as it is killed or left, approves what waits, until it ends. */
-const drive = async (project: TestProject, { args = [], faults, killAfter }: Drive): Promise<Ended> => {
+const drive = async (project: TestProject, { args = [], faults, outside }: Drive): Promise<Ended> => {
   clean(project)
   const before = new Set(project.runs())
   let kills = 0
   for (let nth = 0; nth < 40; nth += 1) {
     const run = project.runs().find(id => !before.has(id))
+    const after = outside !== undefined && nth < outside.most ? outside.moments.next() : undefined
     const exit = await launch(project, run === undefined ? ['run', ...args] : ['resume', run], {
       fault: faults(nth),
-      after: killAfter?.(nth),
+      after,
     })
+    if (exit.signal !== 'SIGKILL' && after !== undefined) outside?.moments.tooLate()
     if (exit.signal === 'SIGKILL') {
       kills += 1
       killed.total += 1
@@ -144,6 +146,10 @@ const assertSame = async (project: TestProject, ended: Ended, expected: Undistur
 }
 
 const perAttempt = (effect: string): number => (effect === 'shard' ? 2 : 1)
+
+/** At random times: so many kills, in at most so many runs. */
+const KILLS = 16
+const MOST_RUNS = 40
 
 describe('a run that is killed', () => {
   test(
@@ -282,16 +288,15 @@ describe('a run that is killed', () => {
     async () => {
       const made = lanes(false)
       const [expected] = await Promise.all(made.map(project => undisturbed(project)))
-      const seeds = Array.from({ length: 8 }, (_, index) => index + 1)
+      const moments = new RandomMoments(1, 580)
       let kills = 0
-      await inLanes(made, seeds, async (project, seed) => {
-        const random = seeded(seed)
-        const times = Array.from({ length: 6 }, () => 80 + Math.floor(random() * 500))
-        const ended = await drive(project, { faults: () => undefined, killAfter: nth => times[nth] })
+      await inLanes(made, Array.from({ length: MOST_RUNS }), async project => {
+        if (kills >= KILLS) return
+        const ended = await drive(project, { faults: () => undefined, outside: { moments, most: 6 } })
         kills += ended.kills
         await assertSame(project, ended, expected!)
       })
-      expect(kills).toBeGreaterThan(0)
+      expect(kills).toBeGreaterThanOrEqual(KILLS)
     },
     HOUR,
   )

@@ -82,6 +82,28 @@ export function seeded(seed: number): () => number {
   }
 }
 
+/**
+ * Moments at random within a span of milliseconds. Each that came too late, the run being over, shortens the span: on a
+ * machine of any speed there are some that come in time.
+ */
+export class RandomMoments {
+  readonly #random: () => number
+  #span: number
+
+  constructor(seed: number, span: number) {
+    this.#random = seeded(seed)
+    this.#span = span
+  }
+
+  next(): number {
+    return Math.ceil(this.#random() * this.#span)
+  }
+
+  tooLate(): void {
+    this.#span *= 0.7
+  }
+}
+
 /** How often a file of tests has killed a runner; said at its end, so that nobody has to believe the number. */
 export class KillCount {
   total = 0
