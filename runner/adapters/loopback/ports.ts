@@ -3,10 +3,14 @@
  *
  * Linux takes the ports of outgoing connections from 32768 on. A service's port chosen there could be lost to
  * any connection while the service restarts; one below cannot.
+ *
+ * Invariant: a port that is given out is given to nobody else on this machine before its service listens, as long as the
+ * process lives that asked for it. It holds a name in the kernel for each (an abstract socket), which goes with it.
  */
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { ReleaseError } from '../../../src/errors.ts'
+import { isCode } from './state-file.ts'
 
 const FIRST = 20_000
 const END = 32_000
@@ -14,6 +18,17 @@ const TRIES = 200
 
 /** Given out by this process and perhaps not bound yet. */
 const givenOut = new Set<number>()
+
+/** False where another process has it. */
+const reserve = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const name = createServer()
+    name.once('error', error => resolve(!isCode(error, 'EADDRINUSE')))
+    name.listen(`\0release-as-code-port-${port}`, () => {
+      name.unref()
+      resolve(true)
+    })
+  })
 
 const canBind = (port: number): Promise<boolean> =>
   new Promise(resolve => {
@@ -28,7 +43,7 @@ export const freePort = async (taken: ReadonlySet<number> = new Set()): Promise<
     const port = randomInt(FIRST, END)
     if (taken.has(port) || givenOut.has(port)) continue
     givenOut.add(port)
-    if (await canBind(port)) return port
+    if ((await reserve(port)) && (await canBind(port))) return port
     givenOut.delete(port)
   }
   throw new ReleaseError(

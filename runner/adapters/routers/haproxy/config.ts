@@ -116,11 +116,11 @@ export const setEntries = ({ component, page, routes }: PageOf): readonly Entry[
   })
 
 /**
- * How an instance is asked for its health. One that takes no connection is out at once where there is a way back; on
- * the stable side a second failure is waited for.
+ * How an instance is asked for its health: it has two seconds for an answer, and is ill when it has failed three times
+ * in a row, as with the platform's own gateway. One that takes no connection is out at once where there is a way back.
  */
 export const serverOptions = (side: Side): string =>
-  `check inter 1s fastinter 250ms downinter 250ms rise 1 fall 2 observe layer4 error-limit 1 on-error ${
+  `check inter 2s fastinter 250ms downinter 250ms rise 1 fall 3 observe layer4 error-limit 1 on-error ${
     side === 'stable' ? 'fail-check' : 'mark-down'
   }`
 

@@ -31,7 +31,7 @@ import { ADMIN_SOCKET, expectName } from './files.ts'
 import { type LiveServer, readLive } from './live.ts'
 import { endRouter, ensureRunning, type Place, reload } from './process.ts'
 import { converse, type Session, Unreachable } from './session.ts'
-import { steer, takeAway } from './steer.ts'
+import { setHealth, steer, takeAway } from './steer.ts'
 import { readWorkers, type Worker } from './workers.ts'
 
 export interface HaproxyOptions {
@@ -169,7 +169,7 @@ class HaproxyRouter implements Router {
     await this.#keepCounts(state)
     await reload(this.#place, state)
     await this.#keepCounts(state)
-    await this.#markIll(ill)
+    await this.#setHealth(ill)
   }
 
   /** Instances that are down: a new worker takes every server for well. */
@@ -178,10 +178,11 @@ class HaproxyRouter implements Router {
     return new Set(down.map(({ instance }) => instance))
   }
 
-  async #markIll(ill: ReadonlySet<string>): Promise<void> {
-    const servers = (await this.#servers()).filter(({ instance }) => ill.has(instance))
+  async #setHealth(ill: ReadonlySet<string>): Promise<void> {
+    const servers = await this.#servers()
     await this.#talk(async session => {
-      for (const { name } of servers) await session.tell(`set server ${name} health down`)
+      for (const { name, instance, out } of servers)
+        if (!out) await session.tell(setHealth(name, ill.has(instance) ? 'down' : 'up'))
     })
   }
 

@@ -116,8 +116,12 @@ const putIn = async (session: Session, { name, route, server, down }: Placed): P
       throw new ReleaseError('router-failed', `HAProxy did not move ${name} to ${route.port}: ${changed}`)
   }
   await session.tell(`set server ${name} state ready`)
-  if (down) await session.tell(`set server ${name} health down`)
+  await session.tell(setHealth(name, down ? 'down' : 'up'))
 }
+
+/** A server that HAProxy has just been given falls with its first failed check, unless it is told that it is well. */
+export const setHealth = (name: string, health: 'up' | 'down'): string =>
+  `set server ${name} health ${health}`
 
 const describer =
   (session: Session, { described }: Live) =>
