@@ -114,7 +114,7 @@ export const localRig = async (): Promise<LocalRig> => {
     broken: kind =>
       kind === 'ends at once'
         ? keep('crasher', { version: '3.0.0' })
-        : keep('ill', { version: '3.0.0', health: { ...health, timeout: 700 } }),
+        : keep('ill', { version: '3.0.0', health: { ...health, timeout: 4_000 } }),
     processes: async () => processesWith(`RELEASE_ENVIRONMENT=${environment}`),
     async kill(pid) {
       process.kill(pid, 'SIGKILL')

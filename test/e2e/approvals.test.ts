@@ -171,7 +171,7 @@ describe('release approve', () => {
   })
 
   test('is too late when the approval has expired, and the run fails by that', async () => {
-    const project = guarded({ options: `, expires: '1s'` })
+    const project = guarded({ options: `, expires: '5s'` })
     const run = await waitingRun(project)
     const [{ until: end } = { until: null }] = await project.eventsOf(run, 'node-waiting')
     await until('it has expired', () => Date.now() > end!)

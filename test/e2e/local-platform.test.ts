@@ -162,7 +162,7 @@ describe('failures say what, where and what last', () => {
     const ill = { ...(await rig.broken('is never healthy')), env: { PASSWORD: { secret: 'DB' } } }
     const error = await failureOf(converge('ill', ill, { secret: async () => 'correct horse' }))
     expect(anonymous(error)).toBe(
-      'ill 3.0.0 slot 0 in ENVIRONMENT was not healthy within 700 ms: GET /health last gave status 503.',
+      'ill 3.0.0 slot 0 in ENVIRONMENT was not healthy within 4000 ms: GET /health last gave status 503.',
     )
     expect(error).toMatchObject({ code: 'health-timeout', tail: 'connecting with [secret DB]' })
   })

@@ -119,7 +119,7 @@ describe('Ctrl-C', () => {
 test(
   'a time limit ends everything that the command has started',
   async () => {
-    const project = projectOf(WITH_CHILDREN.replace('TIMEOUT', ", timeout: '1s'"))
+    const project = projectOf(WITH_CHILDREN.replace('TIMEOUT', ", timeout: '5s'"))
     const { code, run } = await project.release(['run'])
     expect(code).toBe(1)
     const [failed] = await project.eventsOf(run, 'node-failed')

@@ -36,7 +36,7 @@ process.on('SIGTERM', () => { server.close(() => process.exit(0)); server.closeI
 const definition = `
 import { environment, local, param, release, rolling, service } from 'release-as-code'
 const version = param('version', { default: '1.0.0' })
-const shop = service('shop', { critical: true, instances: 2, health: { timeout: '3s', interval: '50ms' } })
+const shop = service('shop', { critical: true, instances: 2, health: { timeout: '8s', interval: '50ms' } })
 const production = environment('production', { on: local({ cluster: '${CLUSTER}' }) })
 export default release('traffic', { version, components: [shop], params: [version] })
   .stage('production', s => s.deploy([shop], { to: production, with: rolling({ batch: 1 }) }))

@@ -160,8 +160,6 @@ function environment(
     ...rest,
     NO_COLOR: '1',
     RELEASE_LOCAL_HOME: home,
-    RELEASE_LOCAL_DRAIN_MS: '500',
-    RELEASE_LOCAL_GRACE_MS: '500',
     RELEASE_USER: 'alice@techcorp.example',
     TEST_PROJECT: root,
     ...project.env,

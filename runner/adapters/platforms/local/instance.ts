@@ -60,13 +60,21 @@ const LOGS_KEPT = 10
 export const isRunning = (record: InstanceRecord): boolean =>
   record.process !== null && isAlive(record.process)
 
-/** One health check: whether the instance's process lives and answers with 2xx now. */
+/**
+ * Whether the instance's process lives and answers with 2xx now. One that says nothing in time is asked once more: on a
+ * busy machine it may be that neither side got to run.
+ */
 export const isHealthy = async (record: InstanceRecord): Promise<boolean> => {
-  if (!isRunning(record)) return false
+  const answer = await look(record)
+  return (answer === 'late' ? await look(record) : answer) === 'well'
+}
+
+const look = async (record: InstanceRecord): Promise<'well' | 'ill' | 'late'> => {
+  if (!isRunning(record)) return 'ill'
   const { path: address, timeout } = record.revision.health
   return ask({ port: record.port, path: address, timeout: Math.min(PROBE_MS, timeout) }).then(
-    answer => isOk(answer.status),
-    () => false,
+    answer => (isOk(answer.status) ? 'well' : 'ill'),
+    error => (isCode(error, 'ETIMEDOUT') ? 'late' : 'ill'),
   )
 }
 
