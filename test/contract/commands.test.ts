@@ -48,7 +48,7 @@ describe.each(['direct', 'server'])(
       return () => server.close()
     })
 
-    const run = 'phoenix-1'
+    const run = `phoenix-${process.pid}`
     const node = 'staging/smoke'
     const commands = () =>
       processCommands({
@@ -88,7 +88,7 @@ describe.each(['direct', 'server'])(
         { signal: abort.signal, write: text => (printed += text), node },
       )
       await until(() => printed.includes('\n'), 'the command has started')
-      expect(printed).toMatch(/^\d+ phoenix-1\/staging\/smoke\n$/)
+      expect(printed).toMatch(/^\d+ phoenix-\d+\/staging\/smoke\n$/)
       const record = JSON.parse(await readFile(join(dir, `${Number.parseInt(printed, 10)}.json`), 'utf8'))
       expect(record).toMatchObject({
         token: `${run}/${node}`,

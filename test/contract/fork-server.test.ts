@@ -28,7 +28,7 @@ describe('a fork server', { timeout: 60_000 }, () => {
   })
   afterEach(() => rm(root, { recursive: true, force: true }))
 
-  const run = 'phoenix-1'
+  const run = `phoenix-${process.pid}`
   const open = async (): Promise<ForkServer> => {
     const server = await readyServer(run)
     onTestFinished(() => server.close())

@@ -6,10 +6,10 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { processCommands } from '../../runner/adapters/commands/commands.ts'
+import { freePort } from '../../runner/adapters/loopback/ports.ts'
 import { createMetrics, type MetricsOptions } from '../../runner/adapters/metrics/metrics.ts'
 import type { MeasureTarget, PlanMeasure, PlanProvider } from '../../src/plan/plan.ts'
 import type { Commands, Counters, Meter, Platform } from '../../src/run/ports.ts'
@@ -254,8 +254,9 @@ async function jsonSource(): Promise<Source> {
     server.closeAllConnections()
     await closed
   }
-  await listen(0)
-  const { port } = server.address() as AddressInfo
+  // It is left and taken again, and nobody else is to have it meanwhile.
+  const port = await freePort()
+  await listen(port)
   const url = { value: `http://127.0.0.1:${port}/stats/{component}` }
   return {
     open: options => open({ measure: { kind: 'json', url, pointer: '/queue/length' } }, options),

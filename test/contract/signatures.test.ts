@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { signDecision, signersAtHand } from '../../runner/adapters/signatures/sign-decision.ts'
 import { sshSignatures } from '../../runner/adapters/signatures/ssh-signatures.ts'
 import type { PlanApprover } from '../../src/plan/plan.ts'
@@ -160,12 +160,13 @@ describe('a signed decision', { timeout: 60_000 }, () => {
   })
 
   it('leaves no file behind', async () => {
-    const count = async () =>
-      (await readdir(tmpdir())).filter(name => name.startsWith('release-signature-')).length
-    const before = await count()
+    const own = path('temporary')
+    await mkdir(own)
+    vi.stubEnv('TMPDIR', own)
+    onTestFinished(() => void vi.unstubAllEnvs())
     await verify(await sign('alice'))
     await expect(sign('no-such-key')).rejects.toThrow()
-    expect(await count()).toBeLessThanOrEqual(before)
+    expect(await readdir(own)).toEqual([])
   })
 })
 

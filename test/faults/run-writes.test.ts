@@ -86,13 +86,16 @@ async function sweep(made: readonly TestProject[], { args, prepare }: Sweep): Pr
     expect(undisturbed.code, undisturbed.stderr).toBe(0)
     writes.set(project, writesOf(project, undisturbed.touches))
   }
+  // What both lanes do: one of them may have shared a write.
+  const common = Math.min(...[...writes.values()].map(({ length }) => length))
   const cases = writes
     .get(made[0]!)!
+    .slice(0, common)
     .flatMap(({ call, nth, file }, index) =>
       ERRORS.map(error => ({ index, error, toString: () => `${call} ${nth} to ${file}: ${error}` })),
     )
   await inLanes(made, cases, async (project, { index, error }) => {
-    const { call, nth, file, paths } = writes.get(project)![index]!
+    const { call, nth, paths } = writes.get(project)![index]!
     const meet = async (): Promise<Traced> => {
       prepare(project)
       return traced(project, args, {
@@ -103,12 +106,15 @@ async function sweep(made: readonly TestProject[], { args, prepare }: Sweep): Pr
     }
     let failing = await meet()
     // Two appends that come together share a write, and then there is one less: that run was undisturbed.
+    // Then too the write that is met may be another file's, and there the rules are the same.
     for (let left = 3; left > 0 && failing.injected.length === 0; left -= 1) {
       expect(failing.code, failing.stderr).toBe(0)
       failing = await meet()
     }
     expect(failing.injected).toHaveLength(1)
-    expect(failing.injected[0]).toContain(`<${join(project.root, file)}>`)
+    expect(failing.injected[0]).toMatch(
+      new RegExp(paths.map(path => `<${join(project.root, path)}`).join('|')),
+    )
     await assertMended(project, failing)
   })
   return cases.map(String)

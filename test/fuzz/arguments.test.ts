@@ -3,7 +3,7 @@
  *
  * All in this process, and in a folder that is thrown away: what acts is asked for as often as what looks.
  */
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { COMMON, type Command } from '../../runner/cli/command.ts'
 import { COMMANDS } from '../../runner/cli/commands.ts'
 import { historyFolder, reviveHistory } from '../histories/open.ts'
@@ -11,6 +11,9 @@ import { answerHere } from '../rig/here.ts'
 import { createProject, type TestProject } from '../rig/project.ts'
 import { fuzz } from './fuzz.ts'
 import { type Dice, NASTY } from './mutate.ts'
+
+// Inputs by the thousand: what hangs is found by the limit of each.
+vi.setConfig({ testTimeout: 300_000 })
 
 const LOOKING = [
   'check',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { loadDefinition } from '../../runner/load/load.ts'
 import { findProject, type Project } from '../../runner/load/project.ts'
 import { validate } from '../../runner/load/validate.ts'
@@ -16,6 +16,9 @@ import { renderText } from '../../src/plan/render/text.ts'
 import { anyRelease } from './any-release.ts'
 import { fuzz } from './fuzz.ts'
 import { type Dice, damageText } from './mutate.ts'
+
+// Inputs by the thousand: what hangs is found by the limit of each.
+vi.setConfig({ testTimeout: 300_000 })
 
 const sha256 = (pieces: Iterable<string>): string =>
   createHash('sha256')

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { encodeGroup, encodeHeader, START, scan } from '../../runner/journal/frame.ts'
 import { readJournal } from '../../runner/journal/read.ts'
 import { recoverJournal } from '../../runner/journal/recovery.ts'
@@ -20,6 +20,9 @@ import { foldRun } from '../../src/run/fold.ts'
 import { historyFolder } from '../histories/open.ts'
 import { fuzz } from './fuzz.ts'
 import { type Dice, damageBytes, damageJson } from './mutate.ts'
+
+// Inputs by the thousand: what hangs is found by the limit of each.
+vi.setConfig({ testTimeout: 300_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'fuzz-journals-'))
 afterAll(() => rmSync(folder, { recursive: true }))

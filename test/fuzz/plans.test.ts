@@ -1,5 +1,5 @@
 /** Damaged plans: refused, or as good as they say; and every plan that has the right form can be shown. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { validate } from '../../runner/load/validate.ts'
 import { parsePlan } from '../../runner/plan-file.ts'
 import { sealPlan } from '../../src/plan/canonical.ts'
@@ -13,6 +13,9 @@ import { renderText } from '../../src/plan/render/text.ts'
 import { samplePlan, sha256 } from '../fixtures/plan-samples.ts'
 import { fuzz } from './fuzz.ts'
 import { damageBytes, damageJson } from './mutate.ts'
+
+// Inputs by the thousand: what hangs is found by the limit of each.
+vi.setConfig({ testTimeout: 300_000 })
 
 const plan = samplePlan()
 const text = JSON.stringify(plan, null, 2)

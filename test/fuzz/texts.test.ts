@@ -1,5 +1,5 @@
 /** Texts that people write or sign: approvers, command lines, decisions, durations. All of them are read, or refused with a place. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { parseApprovers } from '../../src/compile/approvers.ts'
 import { splitCommandLine } from '../../src/compile/command-line.ts'
 import { parseDuration } from '../../src/compile/units.ts'
@@ -9,6 +9,9 @@ import type { Decision } from '../../src/run/ports.ts'
 import { samplePlan } from '../fixtures/plan-samples.ts'
 import { fuzz } from './fuzz.ts'
 import { damageJson, damageText } from './mutate.ts'
+
+// Inputs by the thousand: what hangs is found by the limit of each.
+vi.setConfig({ testTimeout: 300_000 })
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0l5q1oXHhG0L0s8Hq0sD0yQw8Q3n0dXw2bQf2qQnZk'
 const approvers = `# who may say yes

@@ -7,10 +7,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../../runner/adapters/loopback/ports.ts'
 import { until } from './wait.ts'
 
 /** Why the tests that need a Prometheus cannot run here; null where they can. */
@@ -48,8 +48,9 @@ export async function startExporter(): Promise<Exporter> {
       response.setHeader('content-type', 'text/plain; version=0.0.4')
       response.end(text)
     })
-  let server = await listening(answer(), 0)
-  const { port } = server.address() as AddressInfo
+  // It is left and taken again, and nobody else is to have it meanwhile.
+  const port = await freePort()
+  let server = await listening(answer(), port)
   return {
     target: `127.0.0.1:${port}`,
     show: shown => {

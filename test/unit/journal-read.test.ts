@@ -171,7 +171,7 @@ describe('follow', () => {
     const view = following()
     for (let at = 0; at < text.length; at += 50) {
       await appendFile(path, text.slice(at, at + 50))
-      expect(view.seen).toEqual([])
+      if (at + 50 < text.length) expect(view.seen).toEqual([])
     }
     await view.until(2)
     await view.end()

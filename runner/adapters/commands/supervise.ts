@@ -113,8 +113,16 @@ async function closePipes(child: ChildProcess): Promise<void> {
   const close = (): void => {
     for (const pipe of pipes) pipe.destroy()
   }
-  const timer = setTimeout(close, patienceWithPipes)
-  const more = (): unknown => timer.refresh()
+  let heard = false
+  // Where this process itself did not get to run for so long, there may be something to read all the same.
+  const timer = setTimeout(() => {
+    heard = false
+    setImmediate(() => heard || close())
+  }, patienceWithPipes)
+  const more = (): void => {
+    heard = true
+    timer.refresh()
+  }
   for (const pipe of pipes) pipe.on('data', more)
   await Promise.all(pipes.map(pipe => (pipe.closed ? null : once(pipe, 'close'))))
   clearTimeout(timer)

@@ -264,8 +264,12 @@ const instances = ({ component, page, side, routes }: Instances): string =>
     '',
   ].join('\n')
 
-/** No answer at all is what makes the backend before this one choose the other way. */
+/**
+ * No answer at all is what makes the backend before this one choose the other way. Nothing waits here for a connection
+ * to be tried again; so one that HAProxy itself is late to notice need not cost an instance its share.
+ */
 const wayBack = (component: string): readonly string[] => [
+  '  timeout connect 1s',
   '  retries 2',
   '  errorfile 502 /dev/null',
   '  errorfile 503 /dev/null',
