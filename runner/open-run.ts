@@ -1,6 +1,7 @@
 /**
  * A run that exists, opened for reading: its plan, its events and their fold.
  */
+import { hash as digest } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isReleaseError, StateError } from '../src/errors.ts'
@@ -29,7 +30,8 @@ export async function openedRun(stateFolder: string, run: string | undefined): P
   const [meta, { events }] = await Promise.all([readMeta(folder), readJournal(folder.journal)])
   const current = currentPlan(events, meta)
   const kept = current === meta.plan ? folder : adoptedFolder(folder, current)
-  const plan = await readPlanOf(folder, { path: kept.plan, hash: current })
+  const text = current === meta.plan ? meta.planText : undefined
+  const plan = await readPlanOf(folder, { path: kept.plan, hash: current, text })
   const state = told(folder, () => foldRun(plan, events))
   return { folder, bundle: kept.bundle, meta, plan, events, state }
 }
@@ -58,20 +60,26 @@ export function told<T>(folder: RunFolder, fold: () => T): T {
 const currentPlan = (events: readonly RunEvent[], meta: RunMeta): Sha256 =>
   events.findLast(event => event.type === 'plan-adopted')?.plan ?? meta.plan
 
-async function readPlanOf(
-  folder: RunFolder,
-  { path, hash }: { readonly path: string; readonly hash: Sha256 },
-): Promise<Plan> {
+interface KeptPlan {
+  readonly path: string
+  readonly hash: Sha256
+  /** Of its text; undefined: nobody has kept it. */
+  readonly text: Sha256 | undefined
+}
+
+async function readPlanOf(folder: RunFolder, kept: KeptPlan): Promise<Plan> {
+  const { path } = kept
   if (!existsSync(path)) throw damaged(folder, path, `${path} is gone`)
-  const text = await onState(path, () => readFile(path, 'utf8'))
-  const plan = parse(folder, path, text)
-  if (plan.hash === hash) return plan
+  const bytes = await onState(path, () => readFile(path))
+  const plan = parse(folder, kept, bytes)
+  if (plan.hash === kept.hash) return plan
   throw damaged(folder, path, 'it is not the plan that the journal names')
 }
 
-function parse(folder: RunFolder, path: string, text: string): Plan {
+function parse(folder: RunFolder, { path, text }: KeptPlan, bytes: Buffer): Plan {
   try {
-    return parseOwnPlan(path, text)
+    const known = text !== undefined && digest('sha256', bytes, 'hex') === text
+    return parseOwnPlan(path, bytes.toString(), { known })
   } catch (cause) {
     throw damaged(folder, path, (cause as Error).message, cause)
   }

@@ -22,11 +22,12 @@ export async function parsePlan(path: string, text: string): Promise<Plan> {
 }
 
 /**
- * A plan whose hash is known from a journal of ours. Its structure is not asked again: what has this hash is what was
- * compiled, and compiling the schema would take longer than everything else that most commands do.
+ * A plan whose hash is known from a run of ours. Its structure is not asked again: what has this hash is what was
+ * compiled, and compiling the schema would take longer than everything else that most commands do. `known`: the text is
+ * to the byte what we wrote, so that it need not be asked whether its hash fits.
  */
-export function parseOwnPlan(path: string, text: string): Plan {
-  return upgraded(readIntact(path, text), [])
+export function parseOwnPlan(path: string, text: string, { known }: { readonly known: boolean }): Plan {
+  return upgraded(known ? readJson(path, text) : readIntact(path, text), [])
 }
 
 function upgraded(json: unknown, diagnostics: readonly Diagnostic[]): Plan {

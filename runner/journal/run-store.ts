@@ -33,6 +33,8 @@ export interface RunMeta {
   readonly release: string
   readonly version: string
   readonly plan: Sha256
+  /** sha256 of plan.json as it was written, so that a reader need not work the plan's own hash out; left out by an older version. */
+  readonly planText?: Sha256
   readonly bundle: Sha256
   readonly who: string
   /** The project's folder and the definition's file, absolute: where its commands run, and what it was made from. */
@@ -234,6 +236,7 @@ const metaOf = (id: string, run: NewRun): RunMeta => ({
   release: run.release,
   version: run.version,
   plan: run.plan.hash,
+  planText: createHash('sha256').update(run.plan.text).digest('hex'),
   bundle: run.bundle.hash,
   who: run.who,
   root: run.root,

@@ -144,7 +144,7 @@ test(
     expect(left.filter(isLive)).toHaveLength(2)
     // As if the crash had come between the start of the command and its record.
     const { rmSync } = await import('node:fs')
-    rmSync(join(project.folderOf(run), 'children'), { recursive: true })
+    rmSync(join(project.folderOf(run), 'children'), { recursive: true, force: true })
     project.write('go', '')
     expect((await project.release(['resume', run])).code).toBe(0)
     expect(left.filter(isLive)).toEqual([])

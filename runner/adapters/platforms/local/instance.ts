@@ -239,7 +239,7 @@ export const awaitHealth = async (
 ): Promise<void> => {
   const { record } = live
   const began = performance.now()
-  let seen = 'nothing'
+  let seen = NOT_ASKED
   for (;;) {
     if (context.signal.aborted) throw cancelled(record)
     if (hasEnded(live)) throw await notHealthy(site, live, 'instance-exited', seen)
@@ -247,13 +247,15 @@ export const awaitHealth = async (
     if (left <= 0) throw await notHealthy(site, live, 'health-timeout', seen)
     const answer = await probe(record, Math.min(PROBE_MS, left), context.signal)
     // A check that the time limit cut short says less than the one before it.
-    if (seen === 'nothing' || left >= PROBE_MS || performance.now() - began < within) seen = answer.seen
+    if (seen === NOT_ASKED || left >= PROBE_MS || performance.now() - began < within) seen = answer.seen
     if (answer.ok && !hasEnded(live)) break
     const pause = answer.connected ? record.revision.health.interval : CONNECT_STEP_MS
     await waitUntil(() => hasEnded(live), Math.min(pause, left), context.signal)
   }
   context.log(`${nameOf(record)}: healthy after ${Math.round(performance.now() - began)} ms`)
 }
+
+const NOT_ASKED = 'not asked yet'
 
 const hasEnded = (live: Live): boolean => live.ending() !== null
 
