@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/toolchain/longest-first.ts'
 
@@ -11,6 +12,8 @@ export default defineConfig({
     maxWorkers: 3,
     // A file leaves nothing behind: what it stubs it restores, what it starts it ends. So the next may have its process.
     isolate: false,
+    // What tests start from the sources would be compiled anew each time.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) },
     // Lines: what is longer buries the other failures.
     diff: { truncateThreshold: 120 },
     sequence: { sequencer: LongestFirst },
