@@ -9,9 +9,12 @@
  *     our types and the compiler are what they were. The bundle's hash would not do: a bundle holds no types.
  *  2. An answer that says that a module was not found is never recorded: what mends it may be a new file.
  *  3. Only the team's files are judged, neither installed packages nor the language's own sources.
+ *  4. The types of node's modules take the compiler three times as long as all else. A definition is checked without them
+ *     first, and is sound where nothing is found: they add names, and change the meaning of none but `signal`'s, which the
+ *     language's own types borrow from them. Whatever is found is found with them.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, parse } from 'node:path'
@@ -46,7 +49,7 @@ const NOT_FOUND = new Set(['ts2307', 'ts2792', 'ts2688', 'ts7016', 'ts2732', 'ts
  */
 export async function checkTypes(project: Project): Promise<TypeCheck> {
   const team = findTeamConfig(project)
-  const config = JSON.stringify(checkConfig(project, team), null, 2)
+  const config = configText(project, team, nodeTypesOf(project))
   const key = sha256(JSON.stringify([config, compilerVersion()])).slice(0, 16)
   const path = join(project.state, 'checks', `${key}.json`)
   return recorded(path) ?? (await checkAfresh({ project, team, config, path }))
@@ -71,9 +74,7 @@ interface Check {
 
 async function checkAfresh({ project, team, config, path }: Check): Promise<TypeCheck> {
   const began = Date.now()
-  const answer = await withConfig(path, config, project, file =>
-    import('./compiler.ts').then(({ runCompiler }) => runCompiler(file, isTeamFile)),
-  )
+  const answer = (await soundAlone({ project, team, path })) ?? (await compiled(path, config, project))
   const diagnostics = toDiagnostics(answer, project, team)
   if (diagnostics.some(({ code }) => NOT_FOUND.has(code))) return { diagnostics, files: null }
   const files = [...answer.files, ...(team?.files ?? [])]
@@ -81,6 +82,35 @@ async function checkAfresh({ project, team, config, path }: Check): Promise<Type
   if (prints !== undefined)
     keepFile(path, JSON.stringify({ format: 1, files: prints, diagnostics } satisfies Record))
   return { diagnostics, files }
+}
+
+const compiled = (path: string, config: string, project: Project): Promise<CompilerAnswer> =>
+  withConfig(path, config, project, file =>
+    import('./compiler.ts').then(({ runCompiler }) => runCompiler(file, isTeamFile)),
+  )
+
+/** What only the types of node's modules know, or know better. Of a definition that says such a thing nothing is tried. */
+const OF_NODE =
+  /\bnode:|\b(?:process|Buffer|console|fetch|URL|require|signal|set(?:Timeout|Interval|Immediate))\b/
+const SIGNAL = /\bsignal\b/
+
+/** The answer without the types of node's modules; null where that says nothing. */
+async function soundAlone({ project, team, path }: Omit<Check, 'config'>): Promise<CompilerAnswer | null> {
+  if (saysOneOf(OF_NODE, project.definition)) return null
+  const beside = path.replace(/\.json$/, '.alone.json')
+  const answer = await compiled(beside, configText(project, team, undefined), project)
+  const { findings, configFindings, files } = answer
+  if (findings.length > 0 || configFindings.length > 0) return null
+  return files.filter(isTeamFile).some(file => saysOneOf(SIGNAL, file)) ? null : answer
+}
+
+/** A file that cannot be read says everything. */
+function saysOneOf(words: RegExp, file: string): boolean {
+  try {
+    return words.test(readFileSync(file, 'utf8'))
+  } catch {
+    return true
+  }
 }
 
 /** The compiler wants a file: it lies beside the record, or where nothing can be kept, in a passing folder. */
@@ -108,9 +138,11 @@ const isTeamFile = (file: string): boolean =>
 
 // ── the compiler's options ──────────────────────────────────────────────────────────────────────
 
+const configText = (project: Project, team: TeamConfig | undefined, nodeTypes: string | undefined): string =>
+  JSON.stringify(checkConfig(project, team, nodeTypes), null, 2)
+
 /** The team's options hold, except for what bundling decides. Without any, the definition is checked strictly. */
-function checkConfig(project: Project, team: TeamConfig | undefined): object {
-  const nodeTypes = nodeTypesOf(project)
+function checkConfig(project: Project, team: TeamConfig | undefined, nodeTypes: string | undefined): object {
   return {
     ...(team === undefined ? {} : { extends: team.path }),
     compilerOptions: {

@@ -94,6 +94,45 @@ describe('the types of a definition', () => {
     })
     expect((await checkTypes(project)).diagnostics).toEqual([])
   })
+
+  test('of node are not read for a definition that does without them', async () => {
+    const plain = await temporaryProject({ 'releases/it.ts': definition(`export const five: number = 5`) })
+    const sound = await checkTypes(plain)
+    expect(sound.diagnostics).toEqual([])
+    expect(sound.files).toContain(plain.definition)
+    expect(sound.files!.filter(file => file.includes('@types/node'))).toEqual([])
+    const wrong = await temporaryProject({ 'releases/it.ts': definition(`export const five: number = '5'`) })
+    expect((await checkTypes(wrong)).diagnostics.map(({ code }) => code)).toEqual(['ts2322'])
+  })
+
+  test.each([
+    {
+      what: 'a name of theirs in another file',
+      own: `import { wait } from './other.ts'\nexport const w: Promise<void> = wait()`,
+      other: `export const wait = async () => void setTimeout(() => {}, 1)\n`,
+      codes: [],
+    },
+    {
+      what: 'the signal that a step is given, by its own name',
+      own: `import { look } from './other.ts'\nexport const l: boolean = look({ signal: AbortSignal.abort() })`,
+      other: `export const look = ({ signal }: { signal: AbortSignal }): boolean => signal.gone\n`,
+      codes: ['ts2339'],
+    },
+    {
+      what: 'that signal, seen through the context of a step',
+      own: `import { look } from './other.ts'\nexport const l = look`,
+      other:
+        `import type { StepContext } from 'release-as-code'\n` +
+        `export const look = (context: StepContext): boolean => context.signal.gone\n`,
+      codes: ['ts2339'],
+    },
+  ])('of node are read for $what', async ({ own, other, codes }) => {
+    const project = await temporaryProject({
+      'releases/it.ts': definition(...own.split('\n')),
+      'releases/other.ts': other,
+    })
+    expect((await checkTypes(project)).diagnostics.map(({ code }) => code)).toEqual(codes)
+  })
 })
 
 describe('a recorded check', () => {
