@@ -1,10 +1,10 @@
 /**
- * A short storm, of as many cases as begin in twelve seconds. Longer ones, from other seeds: `npm run storm`.
+ * A short storm, of as many cases as begin in eight seconds. Longer ones, from other seeds: `npm run storm`.
  */
 import { expect, test } from 'vitest'
 import { noTotals, storm, summaryOf } from './storm.ts'
 
-const SECONDS = 12
+const SECONDS = 8
 
 test('a short storm repeats nothing and loses nothing', async () => {
   const totals = noTotals()
