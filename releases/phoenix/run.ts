@@ -128,20 +128,18 @@ const goLive = async ({ run }: Ended, people: readonly Person[]): Promise<Ended>
   return { code, run }
 }
 
-/** Where production runs now, and which version of what, as `release local status` says. */
+/** Where production runs now, and which version of what, as `release local status` says; none: nothing runs yet. */
 const productionPlaces = async (): Promise<readonly Place[]> => {
   const child = spawn(process.execPath, [cli, 'local', 'status', '--json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const { environments } = JSON.parse(await text(child.stdout)) as LocalStatus
-  const places = environments.flatMap(({ environment, gateway, components }) => {
+  return environments.flatMap(({ environment, gateway, components }) => {
     const running = components.filter(({ instances }) => instances.length > 0)
     const wanted = environment.split('.')[0] === 'production' && running.length > 0
     return wanted && gateway !== null ? [{ name: environment, gateway: gateway.address, running }] : []
   })
-  if (places.length === 0) throw new Error('nothing runs in production, though a release has just gone there')
-  return places
 }
 
 /** Does the work while customers come; resolves to its result and to what they saw. */
@@ -213,6 +211,7 @@ const tellVerdicts = async (run: string): Promise<void> => {
 /** Goes live while customers come; resolves to the exit code, which is 1 where one was let down who met no canary. */
 const goLiveUnderCustomers = async (left: Ended, people: readonly Person[]): Promise<number> => {
   const places = await productionPlaces()
+  if (places.length === 0) throw new Error('nothing runs in production, though a release has just gone there')
   headline(`customers come to ${places.map(({ name, gateway }) => `${name} (${gateway})`).join(', ')}`)
   const { result, seen } = await underCustomers(places, () => goLive(left, people))
   await tellVerdicts(result.run)
@@ -254,13 +253,20 @@ const wantedBy = (given: readonly string[]): Wanted => {
   }
 }
 
+/** From nothing it needs nobody. Where a shop is open already its customers stay: without them nothing would be measured. */
+const goLiveFirst = async (left: Ended, people: readonly Person[]): Promise<Ended> => {
+  const places = await productionPlaces()
+  const go = () => goLive(left, people)
+  return places.length === 0 ? go() : (await underCustomers(places, go)).result
+}
+
 const main = async (given: readonly string[]): Promise<number> => {
   if (!existsSync(cli)) throw new Error(`${relativeTo(cli)} is missing: run npm run build first`)
   const wanted = wantedBy(given)
   const people = await meetPeople()
   headline('2.9.0 goes live first')
   const left = await begin(wanted.first)
-  const { code } = left.code === WAITING ? await goLive(left, people) : left
+  const { code } = left.code === WAITING ? await goLiveFirst(left, people) : left
   return code === 0 ? releaseNew(wanted, people) : code
 }
 

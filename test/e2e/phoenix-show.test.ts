@@ -22,3 +22,18 @@ test('3.0.0 takes over step by step, and no customer notices', { timeout: LONG }
   expect(printed).toMatch(/everybody else +\d+ requests +0 errors +0 lost/)
   expect(printed).toMatch(/web-app +now 3\.0\.0 +answers: \d+ by 2\.9\.0, \d+ by 3\.0\.0/)
 })
+
+test.skipIf(process.env.RELEASE_LONG === undefined)(
+  'called again it begins where it stands, and customers see the old version come back (RELEASE_LONG=1)',
+  { timeout: LONG },
+  async () => {
+    project = phoenixProject()
+    const first = await showPhoenix(project, [])
+    expect(first.code, first.printed).toBe(0)
+    const again = await showPhoenix(project, ['--param', 'fault=slow'])
+    expect(again.code, again.printed).toBe(1)
+    expect(again.printed).toContain('→ 5 % in production: ')
+    expect(again.printed).toMatch(/payment-service 3\.0\.0 in production: latency p95/)
+    expect(again.printed).toMatch(/web-app +now 2\.9\.0 /)
+  },
+)
