@@ -1,7 +1,6 @@
 /**
  * A run that exists, opened for reading: its plan, its events and their fold.
  */
-import { hash as digest } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isReleaseError, StateError } from '../src/errors.ts'
@@ -12,6 +11,7 @@ import type { RunState } from '../src/run/state.ts'
 import { onState } from './journal/on-state.ts'
 import { readJournal } from './journal/read.ts'
 import { adoptedFolder, openRun, type RunFolder, type RunMeta, readMeta } from './journal/run-store.ts'
+import { sha256 } from './load/fingerprint.ts'
 import { parseOwnPlan } from './plan-file.ts'
 
 export interface OpenedRun {
@@ -78,7 +78,7 @@ async function readPlanOf(folder: RunFolder, kept: KeptPlan): Promise<Plan> {
 
 function parse(folder: RunFolder, { path, text }: KeptPlan, bytes: Buffer): Plan {
   try {
-    const known = text !== undefined && digest('sha256', bytes, 'hex') === text
+    const known = text !== undefined && sha256(bytes) === text
     return parseOwnPlan(path, bytes.toString(), { known })
   } catch (cause) {
     throw damaged(folder, path, (cause as Error).message, cause)

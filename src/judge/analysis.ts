@@ -23,10 +23,10 @@ import { type Measurement, readingOf } from './measurement.ts'
 import { certainBreach, judgePool, type Pool, poolWith } from './pool.ts'
 import { countOf } from './unit.ts'
 
-/** fail: no data is a failed point. hold: wait for data, at most to the time limit. ignore: take a point as given that says nothing. */
 /** Errors in a row that are let go by, where the metric does not say. */
 export const CONSECUTIVE_ERROR_LIMIT = 4
 
+/** fail: no data is a failed point. hold: wait for data, at most to the time limit. ignore: take a point as given that says nothing. */
 export type NoData = 'fail' | 'hold' | 'ignore'
 
 /** What is measured, how often, and how much may go wrong. Times are in milliseconds. */

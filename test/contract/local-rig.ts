@@ -11,6 +11,7 @@ import { localStop } from '../../runner/adapters/platforms/local/stop.ts'
 import { faultPoints, promotionPoints } from '../../runner/adapters/platforms/local/world.ts'
 import type { Revision } from '../../src/plan/plan.ts'
 import type { Acquired } from '../../src/run/ports.ts'
+import { isLive } from '../rig/processes.ts'
 import type { LockElsewhere, PlatformRig } from './platform.ts'
 import type { ChildInput, ChildOrder } from './platform-child.ts'
 
@@ -40,27 +41,13 @@ const isKilled = async (process: ChildProcess): Promise<boolean> => {
   return signal === 'SIGKILL'
 }
 
-const hasEnded = (pid: number): boolean => {
-  try {
-    return isZombie(`${pid}`)
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return true
-    throw error
-  }
-}
-
-const isZombie = (pid: string): boolean => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
-}
-
 /** Processes whose environment has the entry. */
 export const processesWith = (entry: string): readonly number[] =>
   readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .filter(pid => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(entry) && !isZombie(pid)
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(entry) && isLive(pid)
       } catch {
         return false
       }
@@ -119,7 +106,7 @@ export const localRig = async (): Promise<LocalRig> => {
     async kill(pid) {
       process.kill(pid, 'SIGKILL')
       // What it ran with is gone before it has ended: until then it runs, and is only not well.
-      while (!hasEnded(pid)) await new Promise(setImmediate)
+      while (isLive(pid)) await new Promise(setImmediate)
     },
     crash: (desired, at) => isKilled(spawnChild({ home, cluster }, { action: 'converge', desired, ...at })),
     crashPromotion: (promotion, at) =>

@@ -12,6 +12,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { cli, type TestProject } from '../rig/project.ts'
 
 /** Why the tests that need strace cannot run here; null where they can. */
@@ -103,6 +104,19 @@ export async function traced(
     counts: countsOf(lines),
     touches: touchesOf(lines, join(project.root, '.release')),
   }
+}
+
+/**
+ * The process in which the call failed. Two appends that come together share a write, and then there is one less: one
+ * whom that befell was undisturbed, and is started again, three times at most.
+ */
+export async function untilInjected(meet: () => Promise<Traced>): Promise<Traced> {
+  let failing = await meet()
+  for (let left = 3; left > 0 && failing.injected.length === 0; left -= 1) {
+    expect(failing.code, failing.stderr).toBe(0)
+    failing = await meet()
+  }
+  return failing
 }
 
 /** A call that another thread interrupted is written in two lines: here it is one, where it began. */

@@ -18,6 +18,7 @@ import {
   type Traced,
   type TraceOptions,
   traced,
+  untilInjected,
 } from './failing-disk.ts'
 import { assertMended, runOf, tracedEnvironment } from './mended.ts'
 import { countedSteps, forget } from './small-run.ts'
@@ -90,12 +91,7 @@ const sweep = async (
   for (const { code, stderr } of undisturbed) expect(code, stderr).toBe(0)
   const cases = casesOf(fewerOf(undisturbed), errors)
   await inLanes(made, cases, async (project, inject) => {
-    let failing = await meet(project, inject)
-    // Two that come together share a write, and then there is one less: that run was undisturbed.
-    for (let left = 3; left > 0 && failing.injected.length === 0; left -= 1) {
-      expect(failing.code, failing.stderr).toBe(0)
-      failing = await meet(project, inject)
-    }
+    const failing = await untilInjected(() => meet(project, inject))
     expect(failing.injected).not.toEqual([])
     await assertMended(project, failing)
   })

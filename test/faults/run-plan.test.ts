@@ -3,7 +3,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Plan } from '../../src/plan/plan.ts'
@@ -62,10 +62,7 @@ test.each([
 })
 
 test('and so is another plan, whole as it is', async () => {
-  writeFileSync(
-    join(project.root, 'release.config.ts'),
-    project.read('release.config.ts').replace('1.0.0', '2.0.0'),
-  )
+  project.write('release.config.ts', project.read('release.config.ts').replace('1.0.0', '2.0.0'))
   const other = await project.release(['run'])
   expect(other.code, other.stderr).toBe(0)
   const { code, stderr } = await statusWith(project.read(`.release/runs/${other.run}/plan.json`))

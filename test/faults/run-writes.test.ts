@@ -11,7 +11,15 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { inLanes } from '../rig/crash.ts'
 import type { TestProject } from '../rig/project.ts'
-import { ERRORS, straceMissing, type Touch, type Traced, type TraceOptions, traced } from './failing-disk.ts'
+import {
+  ERRORS,
+  straceMissing,
+  type Touch,
+  type Traced,
+  type TraceOptions,
+  traced,
+  untilInjected,
+} from './failing-disk.ts'
 import { assertMended, tracedEnvironment } from './mended.ts'
 import { countedSteps, forget } from './small-run.ts'
 
@@ -104,13 +112,8 @@ async function sweep(made: readonly TestProject[], { args, prepare }: Sweep): Pr
         inject: { call, nth, error },
       })
     }
-    let failing = await meet()
-    // Two appends that come together share a write, and then there is one less: that run was undisturbed.
-    // Then too the write that is met may be another file's, and there the rules are the same.
-    for (let left = 3; left > 0 && failing.injected.length === 0; left -= 1) {
-      expect(failing.code, failing.stderr).toBe(0)
-      failing = await meet()
-    }
+    const failing = await untilInjected(meet)
+    // Where a write was shared, the one that is met may be another file's: there the rules are the same.
     expect(failing.injected).toHaveLength(1)
     expect(failing.injected[0]).toMatch(
       new RegExp(paths.map(path => `<${join(project.root, path)}`).join('|')),

@@ -5,30 +5,16 @@
  * any connection while the service restarts; one below cannot.
  *
  * Invariant: a port that is given out is given to nobody else on this machine before its service listens, as long as the
- * process lives that asked for it. It holds a name in the kernel for each (an abstract socket), which goes with it.
+ * process lives that asked for it: it holds a name for each.
  */
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { ReleaseError } from '../../../src/errors.ts'
-import { isCode } from './state-file.ts'
+import { holdName } from './held-name.ts'
 
 const FIRST = 20_000
 const END = 32_000
 const TRIES = 200
-
-/** Given out by this process and perhaps not bound yet. */
-const givenOut = new Set<number>()
-
-/** False where another process has it. */
-const reserve = (port: number): Promise<boolean> =>
-  new Promise(resolve => {
-    const name = createServer()
-    name.once('error', error => resolve(!isCode(error, 'EADDRINUSE')))
-    name.listen(`\0release-as-code-port-${port}`, () => {
-      name.unref()
-      resolve(true)
-    })
-  })
 
 const canBind = (port: number): Promise<boolean> =>
   new Promise(resolve => {
@@ -41,10 +27,11 @@ const canBind = (port: number): Promise<boolean> =>
 export const freePort = async (taken: ReadonlySet<number> = new Set()): Promise<number> => {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const port = randomInt(FIRST, END)
-    if (taken.has(port) || givenOut.has(port)) continue
-    givenOut.add(port)
-    if ((await reserve(port)) && (await canBind(port))) return port
-    givenOut.delete(port)
+    const held = taken.has(port) ? null : await holdName(`port-${port}`)
+    if (held === null) continue
+    held.unref()
+    if (await canBind(port)) return port
+    held.close()
   }
   throw new ReleaseError(
     'no-free-port',

@@ -4,8 +4,7 @@
  * Started by the runner, outlives it, and comes back after a crash on the same port with the same routes.
  *
  * Invariants:
- *  G1. One gateway an environment: it holds a name in the kernel (an abstract socket), which goes with its
- *      process, however that ends. A second one leaves without a word.
+ *  G1. One gateway an environment: it holds the folder's name. A second one leaves without a word.
  *  G2. It listens on 127.0.0.1 only.
  *
  * Usage: node gateway-process.cjs <the environment's gateway folder>
@@ -18,7 +17,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { createServer } from 'node:net'
+import { holdName } from '../../loopback/held-name.ts'
 import { freePort } from '../../loopback/ports.ts'
 import { identify } from '../../loopback/process-table.ts'
 import { createFile, isCode, readState, replaceFile } from '../../loopback/state-file.ts'
@@ -33,13 +32,7 @@ const CLOSE_MS = 5_000
 /** Longer than callers keep an idle connection, so that it is they who close it. */
 const KEEP_ALIVE_MS = 65_000
 
-const holdName = (folder: string): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const name = createHash('sha256').update(folder).digest('hex')
-    const socket = createServer()
-    socket.once('error', error => (isCode(error, 'EADDRINUSE') ? resolve(false) : reject(error)))
-    socket.listen(`\0release-as-code-${name}`, () => resolve(true))
-  })
+const nameOf = (folder: string): string => createHash('sha256').update(folder).digest('hex')
 
 const listen = (server: Server, port: number): Promise<boolean> =>
   new Promise((resolve, reject) => {
@@ -96,7 +89,7 @@ const closeOnSignal = (server: Server): void => {
 }
 
 const main = async (folder: string): Promise<void> => {
-  if (!(await holdName(folder))) process.exit(0)
+  if ((await holdName(nameOf(folder))) === null) process.exit(0)
   const files = gatewayFiles(folder)
   const before = await readState<GatewayState>(files.state)
   const table = await RouteTable.open(folder)

@@ -103,15 +103,15 @@ interface PageOf {
 /** What HAProxy is to know of each side's instances on a page as a whole: under which key it counts for them, and whom it asks last. */
 export const setEntries = ({ component, page, routes }: PageOf): readonly Entry[] =>
   SIDES.flatMap(side => {
-    const versions = new Set(routes.filter(route => route.side === side).map(({ version }) => version))
-    const [version = ''] = versions
-    if (versions.size === 0) return []
-    const key = setKey({ component, side, version: versions.size === 1 ? version : '' })
+    const own = routes.filter(route => route.side === side)
+    const [first] = own
+    if (first === undefined) return []
+    const isOne = own.every(({ version }) => version === first.version)
+    const key = setKey({ component, side, version: isOne ? first.version : '' })
     const backend = backendName({ component, page, side })
-    const [first] = routes.filter(route => route.side === side)
     return [
       { key: backend, value: key },
-      { key: lastResortKey(backend), value: expectName(first!.instance) },
+      { key: lastResortKey(backend), value: expectName(first.instance) },
     ]
   })
 

@@ -1,21 +1,13 @@
 /**
- * One at a time on this machine: a name in the kernel (an abstract socket) that goes with its holder's process,
- * however that ends, so that nothing has to be cleaned up and nobody waits for the dead.
+ * One at a time on this machine: who holds the folder's name.
  */
 import { createHash } from 'node:crypto'
-import { createServer, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { ReleaseError } from '../../../../src/errors.ts'
+import { holdName } from '../../loopback/held-name.ts'
 import { waitUntil } from '../../loopback/process-table.ts'
-import { isCode } from '../../loopback/state-file.ts'
 
 const PATIENCE_MS = 60_000
-
-const take = (name: string): Promise<Server | null> =>
-  new Promise((resolve, reject) => {
-    const server = createServer(socket => socket.destroy())
-    server.once('error', error => (isCode(error, 'EADDRINUSE') ? resolve(null) : reject(error)))
-    server.listen(`\0release-as-code-${name}`, () => resolve(server))
-  })
 
 /** By name: the last in line of this process, so that its own callers come in turn and need not ask the kernel. */
 const lines = new Map<string, Promise<unknown>>()
@@ -35,7 +27,7 @@ const holding = async <T>(folder: string, work: () => Promise<T>): Promise<T> =>
   const name = createHash('sha256').update(`haproxy ${folder}`).digest('hex')
   let held: Server | null = null
   await waitUntil(async () => {
-    held = await take(name)
+    held = await holdName(name)
     return held !== null
   }, PATIENCE_MS)
   if (held === null)
